@@ -1,0 +1,1 @@
+"""Prefect tasks: retries, timeouts and artifacts around plain functions of `vidra`."""

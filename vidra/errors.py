@@ -1,0 +1,253 @@
+"""Every error Vidra raises on purpose, in one tree, so that callers can tell meanings apart by class.
+
+VidraError                        exit code 1 unless said otherwise
+├── ConfigError                   the owner's YAML or environment is wrong (exit code 2)
+├── UsageError                    a command or request makes no sense as given (exit code 2)
+│   ├── OptionRefused             a download option outside the allow-list, or with a wrong value
+│   ├── UrlRefused                an address we will not fetch
+│   └── PathRefused               an output path that would leave its root
+├── RemoteError                   at a remote edge there are three meanings, and only the first is retried:
+│   ├── TryLater                  passing trouble: 429, 5xx, a broken connection
+│   ├── Refused                   credentials or configuration are wrong
+│   └── Missing                   what was asked for is not there
+├── MediaError                    a download that no retry will cure
+│   ├── ExtractorBroken           yt-dlp's extractor crashed: its code is wrong, not the item
+│   ├── VerificationFailed        what arrived is not what was announced
+│   ├── PostprocessingFailed      ffmpeg or a yt-dlp post-processor gave up
+│   └── DiskFull                  not enough room, now or according to the expected size
+├── StateError                    the state files
+│   ├── StateDamaged              damage that a torn tail does not explain; the file is kept aside
+│   ├── StateTooNew               written by a newer Vidra
+│   ├── StateWriteFailed          the disk refused; memory and file keep the old state
+│   └── StateBusy                 another process holds the lock for too long
+├── JobNotFound
+├── JobConflict                   the job's status does not allow the command
+├── EngineError                   the Prefect side: server, worker, deployments
+│   ├── EngineUnreachable
+│   └── EngineStartFailed
+└── Cancelled                     a person or the engine asked the work to stop (exit code 130)
+
+Constructors take the facts as attributes and build the sentence. Messages never hold secrets:
+whoever raises with foreign text passes it through `vidra.redaction` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+class VidraError(Exception):
+    """Root of all errors Vidra raises on purpose; its text is fit for a person to read."""
+
+    exit_code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigProblem:
+    """One wrong key or value in the owner's configuration, and where it stands."""
+
+    source: str
+    """File path, environment variable name or command-line option the value came from."""
+    line: int | None
+    """1-based line in that file; None where there are no lines."""
+    key_path: str
+    """Dotted path, for example `downloads.concurrency`."""
+    value: object
+    """What was found; the caller has masked it if it is secret."""
+    expected: str
+    """What would be accepted, as a clause."""
+    suggestion: str | None = None
+    """The known key or value that was probably meant."""
+
+    def __str__(self) -> str:
+        """Return `file:line: key: expected …, got …; did you mean …?`."""
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        hint = f"; did you mean `{self.suggestion}`?" if self.suggestion else ""
+        return f"{where}: {self.key_path}: {self.expected}, got {self.value!r}{hint}"
+
+
+class ConfigError(VidraError):
+    """The configuration is wrong; `problems` lists every finding, not just the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[ConfigProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UsageError(VidraError):
+    """A command or request that makes no sense as given."""
+
+    exit_code = 2
+
+
+class OptionRefused(UsageError):
+    """A download option that is not allowed or has a wrong value."""
+
+    def __init__(self, key: str, reason: str, *, value: object = None, remedy: str | None = None) -> None:
+        self.key, self.reason, self.value, self.remedy = key, reason, value, remedy
+        super().__init__(f"option `{key}` refused: {reason}" + (f" ({remedy})" if remedy else ""))
+
+
+class UrlRefused(UsageError):
+    """An address that Vidra will not fetch; `url` has its credentials masked."""
+
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None) -> None:
+        self.url, self.reason, self.remedy = url, reason, remedy
+        super().__init__(f"URL refused: {reason}: {url}" + (f" ({remedy})" if remedy else ""))
+
+
+class PathRefused(UsageError):
+    """An output path that would leave the folder it has to stay in."""
+
+    def __init__(self, path: Path | str, root: Path | None, reason: str) -> None:
+        self.path, self.root, self.reason = path, root, reason
+        super().__init__(f"path refused: {reason}: {path}" + (f" (root {root})" if root else ""))
+
+
+class RemoteError(VidraError):
+    """Something went wrong at a remote edge; raise one of the three meanings instead."""
+
+    def __init__(self, message: str, *, url: str | None = None, status: int | None = None) -> None:
+        self.url, self.status = url, status
+        super().__init__(message)
+
+
+class TryLater(RemoteError):
+    """Passing trouble. The only error that Prefect retries."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        url: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.retry_after = retry_after
+        """Seconds the other side asked us to wait, if it did."""
+        super().__init__(message, url=url, status=status)
+
+
+class Refused(RemoteError):
+    """The other side wants other credentials or another configuration; trying again is useless."""
+
+
+class Missing(RemoteError):
+    """What was asked for does not exist there."""
+
+
+class MediaError(VidraError):
+    """A download failed in a way that no retry will cure."""
+
+
+class ExtractorBroken(MediaError):
+    """yt-dlp's extractor crashed; an upgrade of yt-dlp may help, another try will not."""
+
+    def __init__(self, extractor: str, cause: str, *, version: str, age_days: int | None) -> None:
+        self.extractor, self.cause, self.version, self.age_days = extractor, cause, version, age_days
+        age = "" if age_days is None else f", {age_days} days old"
+        super().__init__(
+            f"extractor `{extractor}` is broken in yt-dlp {version}{age}: {cause}; upgrade yt-dlp"
+        )
+
+
+class VerificationFailed(MediaError):
+    """What arrived is not what was announced; nothing of it is left in the library."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path.name} failed verification: {reason}")
+
+
+class PostprocessingFailed(MediaError):
+    """ffmpeg or another post-processor gave up on a file that arrived whole."""
+
+
+class DiskFull(MediaError):
+    """Not enough room at `path`; sizes are bytes, `needed` includes the configured floor if known."""
+
+    def __init__(self, path: Path, *, needed: int | None, free: int | None) -> None:
+        self.path, self.needed, self.free = path, needed, free
+        sizes = "" if needed is None or free is None else f": {needed} bytes needed, {free} free"
+        super().__init__(f"no room left on the file system of {path}{sizes}")
+
+
+class StateError(VidraError):
+    """Something is wrong with a state file at `path`."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {message}")
+
+
+class StateDamaged(StateError):
+    """A state file is damaged; it was kept aside at `quarantine` before anything was changed."""
+
+    def __init__(self, path: Path, message: str, *, quarantine: Path | None) -> None:
+        self.quarantine = quarantine
+        super().__init__(path, message + (f"; kept aside as {quarantine}" if quarantine else ""))
+
+
+class StateTooNew(StateError):
+    """A document was written by a newer Vidra; nothing was changed."""
+
+    def __init__(self, path: Path, *, found: int, known: int) -> None:
+        self.found, self.known = found, known
+        super().__init__(
+            path, f"written by a newer Vidra (schema {found}, this one knows {known}); upgrade Vidra"
+        )
+
+
+class StateWriteFailed(StateError):
+    """The disk refused a write; memory and file keep the last acknowledged state."""
+
+
+class StateBusy(StateError):
+    """Another process held the lock for longer than we wait."""
+
+
+class JobNotFound(VidraError, LookupError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"no job `{job_id}`; `vidra job ls` lists those there are")
+
+
+class JobConflict(VidraError):
+    """The job's status does not allow what was asked."""
+
+    def __init__(self, job_id: str, status: str, command: str) -> None:
+        self.job_id, self.status, self.command = job_id, status, command
+        super().__init__(f"job `{job_id}` is {status}: cannot {command} it")
+
+
+class EngineError(VidraError):
+    """The Prefect side failed: server, worker or deployment."""
+
+
+class EngineUnreachable(EngineError):
+    """No Prefect server answers at the configured address."""
+
+
+class EngineStartFailed(EngineError):
+    """A part of the engine did not come up; `log` is the end of what it printed."""
+
+    def __init__(self, part: str, reason: str, *, log: str = "") -> None:
+        self.part, self.reason, self.log = part, reason, log
+        super().__init__(f"{part} did not start: {reason}" + (f"\n{log}" if log else ""))
+
+
+class Cancelled(VidraError):
+    """Somebody asked the work to stop, and it did; what can be resumed was kept."""
+
+    exit_code = 130
+
+    def __init__(self, reason: str = "cancelled") -> None:
+        self.reason = reason
+        super().__init__(reason)
