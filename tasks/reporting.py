@@ -1,0 +1,153 @@
+"""Carries what happens to a job into its state and logs, from any thread, without drowning either."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from vidra.clock import SYSTEM_CLOCK, Clock, iso
+from vidra.errors import VidraError
+from vidra.media.interface import DownloadedMedia, LogLevel, Progress, Stage
+from vidra.redaction import redact
+from vidra.state import State
+from vidra.state.interface import Entry, EntryStatus, JobProgress, LogLine
+
+TICK_SECONDS = 0.25
+"""Shortest time between two stored ticks of an entry: clients are promised at most four a second."""
+
+_PREFECT_LEVELS = {
+    LogLevel.DEBUG: logging.DEBUG,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARNING: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
+
+
+class JobReporter:
+    """Writes one job's progress, entry results and log lines; every method is safe between threads.
+
+    Texts are redacted here, so nothing behind this class sees a secret. A tick costs the same
+    however many entries the job has.
+    """
+
+    def __init__(
+        self, state: State, job_id: str, *, run_logger: logging.Logger, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._state, self._job_id, self._logger, self._clock = state, job_id, run_logger, clock
+        self._entries = state.entries(job_id)
+        self._lock = threading.Lock()
+        self._percent: dict[int, float] = {}
+        self._last_tick: dict[int, tuple[float, Stage]] = {}
+        self._total = self._completed = self._failed = 0
+
+    def begin(self, entries: Sequence[Entry]) -> None:
+        """Count what there is to do; entries that are completed already count as done."""
+        with self._lock:
+            self._total = len(entries)
+            self._completed = sum(entry.status is EntryStatus.COMPLETED for entry in entries)
+            self._failed = 0
+
+    def stage(self, stage: Stage, message: str) -> None:
+        """Say what the job as a whole is doing."""
+        self._state.jobs.set_progress(
+            self._job_id, JobProgress(stage=stage, stage_name=stage, message=message, percent=0.0)
+        )
+
+    def log(self, level: LogLevel, message: str, *, entry: Entry | None = None) -> None:
+        """Store the line with the job and hand it to Prefect's run log."""
+        text = redact(message)
+        line = LogLine(
+            timestamp=iso(self._clock.now()),
+            level=level,
+            message=text,
+            playlist_index=entry.index if entry else None,
+            playlist_entry_id=entry.entry_id if entry else None,
+        )
+        self._state.logs.append(self._job_id, [line])
+        self._logger.log(_PREFECT_LEVELS[level], "%s%s", f"[{entry.index}] " if entry else "", text)
+
+    def tick(self, entry: Entry, progress: Progress) -> None:
+        """Store an entry's figures and the job's, unless the last ones are younger than a tick."""
+        with self._lock:
+            now = self._clock.monotonic()
+            last = self._last_tick.get(entry.index)
+            self._percent[entry.index] = progress.percent or 0.0
+            if last and last[1] is progress.stage and now - last[0] < TICK_SECONDS:
+                return
+            self._last_tick[entry.index] = (now, progress.stage)
+        figures = _figures(progress)
+        self._entries.update(entry.index, durable=False, progress=figures)
+        self._store_job_progress(entry, figures)
+
+    def started(self, entry: Entry) -> None:
+        """Mark the entry as being worked on; what an earlier attempt left behind is cleared."""
+        self._entries.update(
+            entry.index, status=EntryStatus.ACTIVE, error=None, error_at=None, progress=None
+        )
+
+    def completed(self, entry: Entry, media: DownloadedMedia) -> None:
+        """Record the verified result of an entry."""
+        files = (str(media.path), *(str(path) for path in media.sidecars))
+        self._entries.update(
+            entry.index,
+            status=EntryStatus.COMPLETED,
+            title=media.title,
+            key=media.key,
+            duration=media.duration,
+            uploader=media.entry.uploader or entry.uploader,
+            channel=media.entry.channel or entry.channel,
+            main_file=str(media.path),
+            files=files,
+            size=media.size,
+            progress=None,
+        )
+        with self._lock:
+            self._completed += 1
+        self._finish_entry(entry, media.title)
+
+    def failed(self, entry: Entry, error: BaseException) -> None:
+        """Record why an entry failed; the others go on."""
+        text = redact(str(error) if isinstance(error, VidraError) else f"unexpected error: {error!r}")
+        self._entries.update(
+            entry.index, status=EntryStatus.FAILED, error=text, error_at=iso(self._clock.now()), progress=None
+        )
+        self.log(LogLevel.ERROR, text, entry=entry)
+        with self._lock:
+            self._failed += 1
+        self._finish_entry(entry, text)
+
+    def _finish_entry(self, entry: Entry, message: str) -> None:
+        with self._lock:
+            self._percent.pop(entry.index, None)
+            self._last_tick.pop(entry.index, None)
+        self._store_job_progress(entry, JobProgress(stage=Stage.COMPLETED, message=message))
+
+    def _store_job_progress(self, entry: Entry, figures: JobProgress) -> None:
+        with self._lock:
+            done = self._completed + self._failed + sum(self._percent.values()) / 100
+            counts = {
+                "percent": round(100 * done / self._total, 2) if self._total else 0.0,
+                "total_items": self._total,
+                "completed_items": self._completed,
+                "failed_items": self._failed,
+                "current_index": entry.index,
+            }
+        self._state.jobs.set_progress(self._job_id, figures.model_copy(update=counts))
+
+
+def _figures(progress: Progress) -> JobProgress:
+    return JobProgress(
+        stage=progress.stage,
+        stage_name=progress.stage_name,
+        percent=progress.percent,
+        stage_percent=progress.stage_percent,
+        downloaded_bytes=progress.downloaded_bytes,
+        total_bytes=progress.total_bytes,
+        speed=progress.speed,
+        eta=progress.eta,
+        elapsed=progress.elapsed,
+        filename=progress.filename,
+        tmpfilename=progress.tmpfilename,
+        message=redact(progress.message) if progress.message else None,
+    )
