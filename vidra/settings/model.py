@@ -1,0 +1,59 @@
+"""The whole configuration. A new section is one file beside this one and one line in `Settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from vidra.settings.constraints import Accepts
+from vidra.settings.downloads import DownloadSettings
+from vidra.settings.engine import EngineSettings
+from vidra.settings.network import NetworkSettings
+from vidra.settings.presets import PresetName, PresetSettings
+from vidra.settings.section import Section
+from vidra.settings.server import ServerSettings
+from vidra.settings.storage import StorageSettings
+
+
+class Settings(Section):
+    """Every setting of Vidra, checked. Built by hand it reads nothing but its arguments.
+
+    ```yaml
+    # yaml-language-server: $schema=vidra.schema.json
+    downloads:
+      library: /srv/media
+    ```
+    """
+
+    storage: StorageSettings = Field(
+        default_factory=StorageSettings, description="Where Vidra keeps what it knows."
+    )
+    server: ServerSettings = Field(
+        default_factory=ServerSettings, description="The HTTP and WebSocket server."
+    )
+    downloads: DownloadSettings = Field(
+        default_factory=DownloadSettings, description="Where downloads go and how hard Vidra tries."
+    )
+    presets: Annotated[
+        Mapping[PresetName, PresetSettings],
+        Accepts("presets by name (small letters, digits, `-`, `_`)"),
+    ] = Field(default_factory=dict, description="Your own presets; see also `vidra config show`.")
+    network: NetworkSettings = Field(
+        default_factory=NetworkSettings, description="Which addresses downloads may reach, and how."
+    )
+    engine: EngineSettings = Field(
+        default_factory=EngineSettings, description="The Prefect side: embedded server or your own."
+    )
+
+    @property
+    def status_file(self) -> Path:
+        """The start-up status file, wherever it was configured to be."""
+        return self.server.status_file or self.storage.data_dir / "startup_status.json"
+
+    @property
+    def log_file(self) -> Path:
+        """The log of the running engine, wherever it was configured to be."""
+        return self.server.log_file or self.storage.data_dir / "release_logs.txt"
