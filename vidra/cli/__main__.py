@@ -1,0 +1,7 @@
+"""`python -m vidra.cli`: the same as `vidra`."""
+
+import sys
+
+from vidra.cli import main
+
+sys.exit(main())

@@ -1,0 +1,61 @@
+"""Command groups that are imported when they are used, so that `vidra --help` stays fast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+if TYPE_CHECKING:
+    from typer._click import Command  # typer ships its own click and exports this class nowhere else
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LazyApp:
+    """Where a command group lives: a module with a Typer object named `app`."""
+
+    name: str
+    module: str
+    help: str
+    """The line `vidra --help` shows; a test compares it with the group's own."""
+
+
+APPS: Final[Sequence[LazyApp]] = (
+    LazyApp(name="flow", module="vidra.cli.flows", help="Run flows, and list those there are."),
+    LazyApp(name="job", module="vidra.cli.jobs", help="Look at jobs and their logs; forget finished ones."),
+    LazyApp(name="config", module="vidra.cli.config", help="Write, show and check the configuration."),
+    LazyApp(name="state", module="vidra.cli.state", help="Check, compact and export the state files."),
+    LazyApp(name="doctor", module="vidra.cli.doctor", help="Check this machine and this installation."),
+)
+
+
+class LazyCommand(TyperCommand):
+    """Stands in for a group until it is used, then hands over to the real command."""
+
+    def __init__(self, app: LazyApp) -> None:
+        super().__init__(name=app.name, help=app.help, rich_markup_mode=None)
+        self._app = app
+
+    def load(self) -> Command:
+        """Import the group's module and return its real command."""
+        app = import_module(self._app.module).app
+        app.rich_markup_mode = None  # plain help everywhere: it loads faster and survives narrow terminals
+        command = get_command(app)
+        command.name = self._app.name
+        return command
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401 - click's signature; its Context class is not exported
+        """Let the real command parse the arguments; its context names it as the command to run."""
+        return self.load().make_context(info_name, args, parent=parent, **extra)
+
+
+class RootGroup(TyperGroup):
+    """The `vidra` command: knows its groups by name without importing them."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands.update({app.name: LazyCommand(app) for app in APPS})

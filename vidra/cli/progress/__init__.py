@@ -1,0 +1,22 @@
+"""Progress on the screen: changes of state in, bars, lines or JSON out."""
+
+from vidra.cli.progress.changes import (
+    Change,
+    EntryChanged,
+    JobChanged,
+    LogAppended,
+    Notice,
+    ProgressChanged,
+)
+from vidra.cli.progress.interface import Display, Renderer
+
+__all__ = [
+    "Change",
+    "Display",
+    "EntryChanged",
+    "JobChanged",
+    "LogAppended",
+    "Notice",
+    "ProgressChanged",
+    "Renderer",
+]
