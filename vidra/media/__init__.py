@@ -1,0 +1,1 @@
+"""The yt-dlp edge: options, addresses, names, extraction, download and verification."""

@@ -17,7 +17,6 @@ from vidra.errors import UrlRefused
 from vidra.media.addresses import AddressGuard
 from vidra.media.foreign import Foreign
 
-
 # Named without a type, because what checkers infer from yt-dlp's source is wrong.
 _Adapter: Foreign = RequestsHTTPAdapter
 _Handler: Foreign = RequestsRH
