@@ -20,6 +20,9 @@ VidraError                        exit code 1 unless said otherwise
 │   ├── StateTooNew               written by a newer Vidra
 │   ├── StateWriteFailed          the disk refused; memory and file keep the old state
 │   └── StateBusy                 another process holds the lock for too long
+├── CredentialError               a secret is known to exist, or should be kept, but cannot be
+│   ├── KeyringUnavailable        no usable keyring, a locked one, or one that does not answer
+│   └── VaultDamaged              the encrypted file does not open; it was left alone
 ├── JobNotFound
 ├── JobConflict                   the job's status does not allow the command
 ├── EngineError                   the Prefect side: server, worker, deployments
@@ -209,6 +212,22 @@ class StateWriteFailed(StateError):
 
 class StateBusy(StateError):
     """Another process held the lock for longer than we wait."""
+
+
+class CredentialError(VidraError):
+    """A secret cannot be read or kept, which is not the same as there being none."""
+
+
+class KeyringUnavailable(CredentialError):
+    """The system keyring is missing, locked, or does not answer in time."""
+
+
+class VaultDamaged(CredentialError):
+    """The encrypted credential file at `path`, or its key, is not as we left it; nothing was changed."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {reason}")
 
 
 class JobNotFound(VidraError, LookupError):
