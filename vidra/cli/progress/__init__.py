@@ -9,6 +9,7 @@ from vidra.cli.progress.changes import (
     ProgressChanged,
 )
 from vidra.cli.progress.interface import Display, Renderer
+from vidra.cli.progress.opening import choose_display, is_terminal, open_renderer
 
 __all__ = [
     "Change",
@@ -19,4 +20,7 @@ __all__ = [
     "Notice",
     "ProgressChanged",
     "Renderer",
+    "choose_display",
+    "is_terminal",
+    "open_renderer",
 ]
