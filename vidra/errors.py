@@ -28,6 +28,12 @@ VidraError                        exit code 1 unless said otherwise
 ├── EngineError                   the Prefect side: server, worker, deployments
 │   ├── EngineUnreachable
 │   └── EngineStartFailed
+├── SupervisorError               a supervised back end, or our own single instance
+│   ├── BackendNotFound           no back end of this name is declared
+│   ├── BackendNotStarted         it cannot be started: the reason, the evidence and what can be done
+│   │   ├── ExecutableMissing
+│   │   └── NoFreePort
+│   └── AlreadyRunning            another instance holds the lock
 └── Cancelled                     a person or the engine asked the work to stop (exit code 130)
 
 Constructors take the facts as attributes and build the sentence. Messages never hold secrets:
@@ -260,6 +266,53 @@ class EngineStartFailed(EngineError):
     def __init__(self, part: str, reason: str, *, log: str = "") -> None:
         self.part, self.reason, self.log = part, reason, log
         super().__init__(f"{part} did not start: {reason}" + (f"\n{log}" if log else ""))
+
+
+class SupervisorError(VidraError):
+    """Something about a supervised back end, or about our own single instance."""
+
+
+class BackendNotFound(SupervisorError, LookupError):
+    """No back end of this name is declared."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        super().__init__(f"no back end `{name}`; declared are: {', '.join(known) or 'none'}")
+
+
+class BackendNotStarted(SupervisorError):
+    """A back end cannot be started; `evidence` are lines for a log, not part of the message."""
+
+    def __init__(self, name: str, reason: str, *, evidence: Sequence[str] = ()) -> None:
+        self.name, self.reason, self.evidence = name, reason, tuple(evidence)
+        super().__init__(f"{name}: {reason}")
+
+
+class ExecutableMissing(BackendNotStarted):
+    """There is no program at `path`; the evidence is the listing of its folder."""
+
+    def __init__(self, name: str, path: Path | str, *, evidence: Sequence[str] = ()) -> None:
+        self.path = path
+        super().__init__(name, "Backend executable missing. Please reinstall Vidra.", evidence=evidence)
+
+
+class NoFreePort(BackendNotStarted):
+    """Every port from `first` to `last` is taken; the evidence is what each of them answered."""
+
+    def __init__(self, name: str, first: int, last: int, *, evidence: Sequence[str] = ()) -> None:
+        self.first, self.last = first, last
+        super().__init__(name, "Unable to start backend. No available ports.", evidence=evidence)
+
+
+class AlreadyRunning(SupervisorError):
+    """Another instance holds the lock at `path`; the process facts are for messages only."""
+
+    def __init__(self, path: Path, *, pid: int | None, url: str | None, holder: str) -> None:
+        self.path, self.pid, self.url, self.holder = path, pid, url, holder
+        where = f" at {url}" if url else ""
+        super().__init__(f"Vidra is already running{where} ({holder}); lock: {path}")
 
 
 class Cancelled(VidraError):
