@@ -1,11 +1,21 @@
-"""Shell completion: the scripts, and what stands behind a Tab for ids and names of ours."""
+"""Shell completion: the scripts, and what stands behind a Tab for ids and names of ours.
+
+A completion never raises and never prints: a Tab that cannot be answered offers nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum, unique
+from pathlib import Path
 
 import typer
 from typer import completion
+
+from vidra.cli.invocation import Invocation
+from vidra.datafiles import shipped
+from vidra.errors import VidraError
 
 
 @unique
@@ -27,3 +37,19 @@ def show_completion(ctx: typer.Context, param: typer.CallbackParam, shell: Shell
 def install_completion(ctx: typer.Context, param: typer.CallbackParam, shell: Shell | None) -> None:
     """Write the script where the shell looks for it, hook it into the start-up file, and leave."""
     completion.install_callback(ctx, param, shell)
+
+
+def _invocation(ctx: typer.Context) -> Invocation:
+    """Return the global options typed so far; callbacks do not run while completing."""
+    given = ctx.find_root().params
+    config = ctx.params.get("config") or given.get("config")
+    data_dir = given.get("data_dir")
+    return Invocation(config=Path(config) if config else None, data_dir=Path(data_dir) if data_dir else None)
+
+
+def complete_preset(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Offer the shipped presets and those of the configuration."""
+    names = {path.stem for path in (shipped("config") / "presets").glob("*.yaml")}
+    with suppress(VidraError, OSError):  # a broken configuration is told by commands, not by Tab
+        names.update(_invocation(ctx).settings().presets)
+    yield from sorted(name for name in names if name.startswith(incomplete))
