@@ -118,11 +118,7 @@ Port = Annotated[int, Field(ge=1, le=65535), Accepts("a port from 1 to 65535")]
 Seconds = Annotated[Number, Field(ge=0), Accepts("seconds, 0 or more")]
 Timeout = Annotated[Number, Field(gt=0), Accepts("seconds, more than 0")]
 Bytes = Annotated[ByteSize, Accepts("bytes, or a size such as `500MB` or `2GiB`")]
-LocalPath = Annotated[
-    Path,
-    AfterValidator(_expanded),
-    Accepts("a path; `~` is your home, a relative one starts at the folder of the file that names it"),
-]
+LocalPath = Annotated[Path, AfterValidator(_expanded), Accepts("a path")]
 OutputTemplate = Annotated[
     NonEmptyStr,
     AfterValidator(_relative_template),

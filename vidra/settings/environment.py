@@ -9,17 +9,20 @@ from functools import cache
 
 from vidra.settings.keys import PREFIX, Key, all_keys, by_path, owner, sections
 from vidra.settings.layers import Layer, Origin, Place, problem
+from vidra.settings.secrets import secret_variables
 
 OTHER_VARIABLES = frozenset(
     {
         "VIDRA_CONFIG",  # which file to read, see `find_config`
         "VIDRA_DEBUG",  # the command line's: show tracebacks
-        "VIDRA_SERVER_TOKEN",  # secrets, see `Secrets`
-        "VIDRA_SERVER_TOKEN_FILE",
-        "VIDRA_PROXY",
-        "VIDRA_PROXY_FILE",
         "VIDRA_SERVER_LOCK_FILE",  # the Vidra client's own, passed on to every back end
         "VIDRA_SERVER_HEALTH_PATH",
+        *(
+            name + suffix
+            for names in secret_variables().values()
+            for name in names
+            for suffix in ("", "_FILE")
+        ),
     }
 )
 """Variables that are ours or our client's, and set no key of the configuration."""

@@ -16,9 +16,7 @@ from vidra.settings.layers import Layer, Origin, Place, problem
 _DEFAULT = Place(origin=Origin.DEFAULT, source="default")
 _SECRETS: Mapping[tuple[str, ...], str] = {
     ("server", "token"): "VIDRA_SERVER_TOKEN",
-    ("engine", "auth"): "PREFECT_API_AUTH_STRING",
     ("engine", "auth_string"): "PREFECT_API_AUTH_STRING",
-    ("engine", "password"): "PREFECT_API_AUTH_STRING",
 }
 
 

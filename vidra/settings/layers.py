@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
@@ -12,9 +14,23 @@ from vidra.errors import ConfigProblem
 from vidra.redaction import MASK, redact
 from vidra.settings.keys import owner
 
-Path_ = tuple[str, ...]
+_WORD = re.compile(r"[a-z0-9]+")
 _LONGEST_SHOWN = 200
-_SECRET_WORDS = ("token", "password", "passwd", "secret", "apikey", "api_key", "cookie", "auth", "credential")
+_SECRET_WORDS = (
+    "token",
+    "password",
+    "passwd",
+    "secret",
+    "secrets",
+    "apikey",
+    "cookie",
+    "cookies",
+    "authorization",
+    "auth",
+    "credential",
+    "credentials",
+    "twofactor",
+)
 
 
 @unique
@@ -42,10 +58,10 @@ class Layer:
     """Values of one origin as a nested mapping, the place of each, and what could not be read."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    places: dict[Path_, Place] = field(default_factory=dict)
+    places: dict[tuple[str, ...], Place] = field(default_factory=dict)
     problems: list[ConfigProblem] = field(default_factory=list)
 
-    def put(self, path: Path_, value: object, place: Place) -> None:
+    def put(self, path: tuple[str, ...], value: object, place: Place) -> None:
         """Set the value at the path; raise `TypeError` if a value already stands where a mapping must."""
         branch = self.values
         for part in path[:-1]:
@@ -55,13 +71,13 @@ class Layer:
         branch[path[-1]] = value
         self.places[path] = place
 
-    def place(self, path: Path_) -> Place | None:
+    def place(self, path: tuple[str, ...]) -> Place | None:
         """Return the place of the value at the path, or of the nearest value around it."""
         return next(
             (self.places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.places), None
         )
 
-    def has(self, path: Path_) -> bool:
+    def has(self, path: tuple[str, ...]) -> bool:
         """Whether this layer says anything at exactly that path."""
         branch: object = self.values
         for part in path:
@@ -103,12 +119,15 @@ def shown(dotted: str, value: object) -> object:
 
 
 def looks_secret(dotted: str) -> bool:
-    """Whether a key of this name usually holds a secret."""
+    """Whether a key of this name, rightly or wrongly spelt, usually holds a secret."""
     known = owner(tuple(dotted.split(".")))
     if known is not None and not known.is_map:
         return False
-    name = dotted.lower().replace("-", "_")
-    return any(word in name for word in _SECRET_WORDS)
+    words = _WORD.findall(dotted.lower().replace("api_key", "apikey"))
+    return any(
+        difflib.get_close_matches(word, _SECRET_WORDS, n=1, cutoff=0.8) or word.startswith("cookie")
+        for word in words
+    )
 
 
 def override_layer(overrides: Mapping[str, object]) -> Layer:

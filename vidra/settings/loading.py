@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from vidra.errors import ConfigError
+from vidra.errors import ConfigError, ConfigProblem
 from vidra.settings.environment import environment_layer
 from vidra.settings.findings import findings
 from vidra.settings.layers import Layer, Origin, Place, override_layer
@@ -79,10 +79,14 @@ def _checked(layers: Sequence[Layer]) -> Settings:
     try:
         settings = _merged(layers)
     except ValidationError as error:
-        raise ConfigError([*problems, *findings(error, layers)]) from error
+        raise ConfigError(_sorted([*problems, *findings(error, layers)])) from error
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(_sorted(problems))
     return settings
+
+
+def _sorted(problems: Sequence[ConfigProblem]) -> list[ConfigProblem]:
+    return sorted(problems, key=lambda found: (found.source, found.line or 0))
 
 
 def _merged(layers: Sequence[Layer]) -> Settings:

@@ -10,13 +10,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from vidra.errors import ConfigError
-from vidra.settings.keys import by_path
+from vidra.settings.keys import by_path, sections
 from vidra.settings.layers import Layer, Origin, Place, problem
 
 _LARGEST_FILE = 1 << 20  # bytes; a configuration a person wrote is a hundredth of this
 _MOST_VALUES = 50_000  # aliases of aliases would otherwise grow without end
 _DEEPEST = 32
 _TAG = "tag:yaml.org,2002:"
+_MERGE = _TAG + "merge"
 _TEXT_TAGS = frozenset({_TAG + "str", _TAG + "timestamp"})
 _SCALAR_TAGS = _TEXT_TAGS | {_TAG + name for name in ("null", "bool", "int", "float")}
 
@@ -78,15 +79,16 @@ class _Reader:
 
     def __init__(self, path: Path, layer: Layer) -> None:
         self._source, self._layer, self._left = str(path), layer, _MOST_VALUES
+        self._merging: list[Node] = []
         self._construct: Any = YAML(typ="safe", pure=True).constructor
 
     def mapping(self, node: MappingNode, path: tuple[str, ...]) -> dict[str, Any]:
         """Return the mapping's values; `<<` merges come first, as YAML wants it."""
         result: dict[str, Any] = {}
         own: dict[str, Node] = {}
-        for key, value in node.value:
+        for key, value in sorted(node.value, key=lambda pair: bool(pair[0].tag != _MERGE)):
             name = str(key.value) if isinstance(key, ScalarNode) else ""
-            if key.tag == _TAG + "merge":
+            if key.tag == _MERGE:
                 self._merge(value, path, result)
             elif not name:
                 self._refuse(key, path, _kind(key), "expected text as the key")
@@ -100,32 +102,44 @@ class _Reader:
 
     def _merge(self, node: Node, path: tuple[str, ...], into: dict[str, Any]) -> None:
         for part in node.value if isinstance(node, SequenceNode) else [node]:
-            if not isinstance(part, MappingNode):
-                self._refuse(part, path, _kind(part), "expected a mapping after `<<`")
+            if not isinstance(part, MappingNode) or part in self._merging:
+                self._refuse(
+                    part, path, _kind(part), "expected a mapping that does not hold itself after `<<`"
+                )
                 continue
+            self._count(part, path)
+            self._merging.append(part)
             for name, value in self.mapping(part, path).items():
                 into.setdefault(name, value)
+            self._merging.pop()
 
     def _put(self, into: dict[str, Any], path: tuple[str, ...], key: Node, node: Node) -> None:
         value = self._value(node, path)
-        if value is None and len(path) <= _fixed_depth(path):
-            return
+        if value is None and (path in by_path() or (len(path) == 1 and path[0] in sections())):
+            return  # a key of ours with nothing after it; below the owner's own names null is a value
         into[path[-1]] = value
         self._layer.places[path] = self._place(key)
 
     def _value(self, node: Node, path: tuple[str, ...]) -> object:
-        self._left -= 1
-        if self._left < 0 or len(path) > _DEEPEST:
-            self._refuse(node, path, _kind(node), "expected fewer values, or fewer levels")
-            raise ConfigError(self._layer.problems)
+        self._count(node, path)
         if isinstance(node, MappingNode) and node.tag == _TAG + "map":
             return self.mapping(node, path)
         if isinstance(node, SequenceNode) and node.tag == _TAG + "seq":
-            return [self._value(item, (*path, str(index))) for index, item in enumerate(node.value)]
+            return [self._item(item, (*path, str(index))) for index, item in enumerate(node.value)]
         if isinstance(node, ScalarNode) and node.tag in _SCALAR_TAGS:
             return self._scalar(node, path)
         self._refuse(node, path, str(node.tag), "expected a plain value; tags and includes are not read")
         return None
+
+    def _item(self, node: Node, path: tuple[str, ...]) -> object:
+        self._layer.places[path] = self._place(node)
+        return self._value(node, path)
+
+    def _count(self, node: Node, path: tuple[str, ...]) -> None:
+        self._left -= 1
+        if self._left < 0 or len(path) > _DEEPEST:
+            self._refuse(node, path, _kind(node), "expected fewer values, or fewer levels")
+            raise ConfigError(self._layer.problems)
 
     def _scalar(self, node: ScalarNode, path: tuple[str, ...]) -> object:
         if node.tag in _TEXT_TAGS:
@@ -142,11 +156,6 @@ class _Reader:
 
     def _refuse(self, node: Node, path: tuple[str, ...], value: object, expected: str) -> None:
         self._layer.problems.append(problem(self._place(node), path, value, expected))
-
-
-def _fixed_depth(path: tuple[str, ...]) -> int:
-    """Return how deep the path's names are ours; below, null is the owner's value."""
-    return next((end for end in range(1, len(path) + 1) if path[:end] in by_path()), len(path))
 
 
 def _anchor_paths(layer: Layer, folder: Path) -> None:
