@@ -1,0 +1,97 @@
+"""The download archive: yt-dlp's own text file, which plain yt-dlp may read and write at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from vidra.errors import UsageError
+
+from .atomic import FILE_MODE, atomic_write, ensure_folder, sync_file, tighten, translated, write_all
+from .interface import Archive
+from .lock import ExclusiveLock
+
+
+class FileArchive(Archive):
+    """One `extractor id` a line. What stands in the file is only ever added to, except by `remove`.
+
+    Lines of others are taken in before every answer. Blank lines and Windows line ends are
+    tolerated; an unfinished last line is finished before the next key is written.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout: float = 10.0) -> None:
+        self._path = path
+        self._lock = ExclusiveLock(path.with_name(f"{path.name}.lock"), timeout=lock_timeout)
+        self._guard = threading.RLock()
+        self._keys: set[str] = set()
+        self._seen: tuple[int, int, int] | None = None
+
+    def __contains__(self, key: object) -> bool:
+        """Whether the key is recorded."""
+        with self._guard:
+            return key in self._current()
+
+    def add(self, key: str) -> bool:
+        """Record the key, durably, once; return whether it was new."""
+        if not key.strip() or key != key.strip() or len(key.splitlines()) != 1:
+            raise UsageError(f"archive key {key!r}: expected one line `extractor id`")
+        with self._guard, self._lock:
+            if key in self._current():
+                return False
+            with translated(self._path, "append to the archive"):
+                self._append(key)
+            self._keys.add(key)
+            return True
+
+    def remove(self, key: str) -> bool:
+        """Forget the key; return whether it was there."""
+        with self._guard, self._lock:
+            if key not in self._current():
+                return False
+            lines = self._path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if line.decode("utf-8", "replace").strip() != key]
+            atomic_write(self._path, b"".join(kept))
+            self._seen = None
+            return True
+
+    def keys(self) -> frozenset[str]:
+        """Return all keys."""
+        with self._guard:
+            return frozenset(self._current())
+
+    def _current(self) -> set[str]:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            self._seen = None
+            self._keys = set()
+            return self._keys
+        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if mark != self._seen:
+            tighten(self._path, FILE_MODE)
+            text = self._path.read_bytes().decode("utf-8", "replace")
+            self._keys = {line.strip() for line in text.split("\n")} - {""}
+            self._seen = mark
+        return self._keys
+
+    def _append(self, key: str) -> None:
+        ensure_folder(self._path.parent)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            size = os.fstat(descriptor).st_size
+            unfinished = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            try:
+                write_all(descriptor, b"\n" * unfinished + key.encode() + b"\n")
+                sync_file(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+            found = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        # Somebody without our lock may have written in between: only our own growth counts as seen.
+        if self._seen is not None and found.st_size == self._seen[1] + len(key.encode()) + 1:
+            self._seen = (found.st_ino, found.st_size, found.st_mtime_ns)
+        else:
+            self._seen = None

@@ -1,0 +1,133 @@
+"""Reads the journals as what they also are: the history of changes, by sequence number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from .files import StateFiles
+from .frame import Frame, scan
+from .interface import Batch, Change, Cursor, Feed
+from .snapshot import META
+
+Translate = Callable[[Frame], Iterator[Change]]
+
+
+class JournalReader:
+    """Follows one journal without its lock and without keeping documents.
+
+    Remembers where it was, so that going on costs a `stat` and the new bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._files = StateFiles(snapshot=path)
+        self._inode: int | None = None
+        self._offset = 0
+        self._at: tuple[str, int] = ("", 0)
+        self._size = -1
+
+    def now(self) -> tuple[str, int]:
+        """Return origin and sequence number of the latest transaction; ("", 0) for no file."""
+        self._start_over()
+        return self._at
+
+    def since(self, origin: str, seq: int) -> tuple[Sequence[Frame], bool]:
+        """Return the frames after that place, and whether the history does not reach back to it."""
+        if (origin, seq) != self._at or not self._is_same_file():
+            return self._from_history(origin, seq)
+        frames = self._read_on()
+        changed = any(_origin(frame, self._at[0]) != origin for frame in frames)
+        return ((), True) if changed else (frames, False)
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """Origin and sequence number behind what was returned last."""
+        return self._at
+
+    def _is_same_file(self) -> bool:
+        try:
+            found = os.stat(self._files.journal)  # noqa: PTH116 - called twenty times a second for each follower
+        except FileNotFoundError:
+            return self._inode is None
+        self._size = found.st_size
+        return found.st_ino == self._inode and found.st_size >= self._offset
+
+    def _read_on(self) -> Sequence[Frame]:
+        if self._inode is None or self._size == self._offset:
+            return ()
+        with self._files.journal.open("rb") as file:
+            if os.fstat(file.fileno()).st_ino != self._inode:
+                return ()
+            file.seek(self._offset)
+            found = scan(file.read(), self._offset, after=self._at[1])
+        self._take(found.frames, found.end)
+        return found.frames
+
+    def _take(self, frames: Sequence[Frame], end: int) -> None:
+        self._offset = end
+        for frame in frames:
+            self._at = (_origin(frame, self._at[0]), frame.seq)
+
+    def _start_over(self) -> Sequence[Frame]:
+        """Read the current journal from its beginning."""
+        self._inode, self._offset, self._at = None, 0, ("", 0)
+        try:
+            with self._files.journal.open("rb") as file:
+                self._inode = os.fstat(file.fileno()).st_ino
+                found = scan(file.read())
+        except FileNotFoundError:
+            return ()
+        self._take(found.frames, found.end)
+        return found.frames
+
+    def _from_history(self, origin: str, seq: int) -> tuple[Sequence[Frame], bool]:
+        try:
+            older: Sequence[Frame] = scan(self._files.previous_journal.read_bytes()).frames
+        except FileNotFoundError:
+            older = ()
+        frames = [*older, *self._start_over()]
+        if not frames:
+            return (), (origin, seq) != ("", 0)
+        reached, current, news = False, "", list[Frame]()
+        for frame in frames:
+            before, current = current, _origin(frame, current)
+            if news and current != before:
+                reached = False
+            if frame.seq == seq and (current == origin or (not origin and not seq)):
+                reached, news = True, []
+            elif reached and frame.seq > (news[-1].seq if news else seq):
+                reached = current == (origin or current) and frame.seq == (news[-1].seq if news else seq) + 1
+                news.append(frame)
+        return (news, False) if reached else ((), True)
+
+
+def _origin(frame: Frame, current: str) -> str:
+    for table, _, document in frame.operations:
+        if table == META and document is not None:
+            return str(document.get("origin", current))
+    return current
+
+
+class JournalFeed(Feed):
+    """See `Feed`: several journals, each with what makes changes of its frames."""
+
+    def __init__(self, files: Mapping[str, tuple[Path, Translate]]) -> None:
+        self._readers = {name: JournalReader(path) for name, (path, _) in files.items()}
+        self._translate = {name: translate for name, (_, translate) in files.items()}
+
+    def now(self) -> Cursor:
+        """Return the cursor behind the latest change."""
+        return Cursor(positions=tuple((name, *reader.now()) for name, reader in self._readers.items()))
+
+    def since(self, cursor: Cursor) -> Batch:
+        """Return what came after the cursor."""
+        known = {name: (origin, seq) for name, origin, seq in cursor.positions}
+        changes: list[Change] = []
+        reset = False
+        for name, reader in self._readers.items():
+            frames, missing = reader.since(*known.get(name, ("?", 0)))
+            reset = reset or missing
+            changes += [change for frame in frames for change in self._translate[name](frame)]
+        behind = Cursor(positions=tuple((name, *reader.at) for name, reader in self._readers.items()))
+        return Batch(changes=() if reset else changes, cursor=behind, reset=reset)

@@ -1,0 +1,193 @@
+"""The data folder: which store lives in which file, opened when first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from vidra.clock import SYSTEM_CLOCK, Clock
+
+from .archive import FileArchive
+from .atomic import ensure_folder, translated
+from .changes import of_jobs, of_side_file
+from .database import JournalDB
+from .entries import JournalEntryStore
+from .feed import JournalFeed
+from .filesystem import refuse_network
+from .interface import Archive, EntryStore, Feed, JobLock, JobStore, LogStore, OptionStore, State
+from .joblock import FileJobLock
+from .jobs import JournalJobStore
+from .journal import COMPACT_FLOOR, Journal
+from .lock import ExclusiveLock
+from .logs import JournalLogStore
+from .naming import checked_job_id
+from .options import JournalOptionStore
+from .records import SCHEMAS
+
+JOBS_FILE, ENTRY_FOLDER, OPTION_FOLDER, LOG_FOLDER, LOCK_FOLDER, ARCHIVE_FILE = (
+    "download_state.json",
+    "playlist_entries",
+    "job_options",
+    "job_logs",
+    "locks",
+    "archive.txt",
+)
+_SIDE_FLOOR = 256 * 1024  # bytes; the journals of one job's side files are many, so they are kept short
+_OPEN_SIDE_FILES = 128  # kept in memory; further ones are closed, least recently used first
+
+
+class FileState(State):
+    """See `State`. Made by `open_state`."""
+
+    def __init__(
+        self, data_dir: Path, *, clock: Clock, log_lines_kept: int, lock_timeout: float, repair: bool
+    ) -> None:
+        self.data_dir = data_dir
+        self._clock, self._lock_timeout, self._repair = clock, lock_timeout, repair
+        self._guard = threading.RLock()
+        self._side: OrderedDict[tuple[str, str], JournalDB] = OrderedDict()
+        self._entries: dict[str, tuple[JournalDB, EntryStore]] = {}
+        self._jobs_db = self._database(data_dir / JOBS_FILE, COMPACT_FLOOR)
+        self._jobs_db.journal.settle()
+        self._jobs = JournalJobStore(self._jobs_db)
+        self._archive = FileArchive(data_dir / ARCHIVE_FILE, lock_timeout=lock_timeout)
+        self._options = JournalOptionStore(
+            lambda job_id: self._side_file(OPTION_FOLDER, job_id),
+            lambda job_id: self._delete(OPTION_FOLDER, job_id),
+            clock=clock,
+        )
+        self._logs = JournalLogStore(
+            lambda job_id: self._side_file(LOG_FOLDER, job_id),
+            lambda job_id: self._delete(LOG_FOLDER, job_id),
+            clock=clock,
+            keep=log_lines_kept,
+        )
+
+    @property
+    def jobs(self) -> JobStore:
+        """The jobs, in `download_state.json`."""
+        return self._jobs
+
+    @property
+    def options(self) -> OptionStore:
+        """The options, in `job_options/<job>.json`."""
+        return self._options
+
+    @property
+    def logs(self) -> LogStore:
+        """The log lines, in `job_logs/<job>.json`."""
+        return self._logs
+
+    @property
+    def archive(self) -> Archive:
+        """The download archive, `archive.txt`."""
+        return self._archive
+
+    def entries(self, job_id: str) -> EntryStore:
+        """Return the job's entries, in `playlist_entries/<job>.json`."""
+        with self._guard:
+            database = self._side_file(ENTRY_FOLDER, job_id)
+            known = self._entries.get(job_id)
+            if known is None or known[0] is not database:
+                known = self._entries[job_id] = (database, JournalEntryStore(database))
+            return known[1]
+
+    def feed(self, job_id: str | None = None) -> Feed:
+        """Return the changes of all jobs, or all changes of one."""
+        jobs = self.data_dir / JOBS_FILE
+        files = {"jobs": (jobs, of_jobs(jobs, job_id))}
+        if job_id is not None:
+            for folder in (ENTRY_FOLDER, LOG_FOLDER, OPTION_FOLDER):
+                path = self._side_path(folder, job_id)
+                files[folder] = (path, of_side_file(path, job_id))
+        return JournalFeed(files)
+
+    def job_lock(self, job_id: str, *, purpose: str = "work") -> JobLock:
+        """Return the job's lock, not yet taken."""
+        path = self.data_dir / LOCK_FOLDER / f"{checked_job_id(job_id)}.lock"
+        return FileJobLock(path, purpose=purpose, clock=self._clock)
+
+    def database(self, name: str) -> JournalDB:
+        """Return a TinyDB on a journal of its own, `<name>.json`; the caller closes it.
+
+        For other rooms' documents; `name` may have one folder, as `library/home`.
+        """
+        folder, _, last = name.rpartition("/")
+        path = self.data_dir / checked_job_id(folder) if folder else self.data_dir
+        return self._database(path / f"{checked_job_id(last)}.json", _SIDE_FLOOR)
+
+    def remove_job(self, job_id: str) -> None:
+        """Forget the job, then its side files; raise `JobNotFound`."""
+        self._jobs.remove(job_id)
+        for folder in (ENTRY_FOLDER, OPTION_FOLDER, LOG_FOLDER):
+            self._delete(folder, job_id)
+
+    def close(self) -> None:
+        """Bring plain files up to date and let go of everything."""
+        with self._guard:
+            for database in [*self._side.values(), self._jobs_db]:
+                database.journal.close()
+            self._side.clear()
+            self._entries.clear()
+
+    def _database(self, path: Path, floor: int) -> JournalDB:
+        journal = Journal(
+            path,
+            clock=self._clock,
+            lock_timeout=self._lock_timeout,
+            compact_floor=floor,
+            schemas=SCHEMAS,
+            repair=self._repair,
+        )
+        return JournalDB(journal)
+
+    def _side_path(self, folder: str, job_id: str) -> Path:
+        return self.data_dir / folder / f"{checked_job_id(job_id)}.json"
+
+    def _side_file(self, folder: str, job_id: str) -> JournalDB:
+        key = (folder, job_id)
+        with self._guard:
+            if key not in self._side:
+                self._side[key] = self._database(self._side_path(folder, job_id), _SIDE_FLOOR)
+            self._side.move_to_end(key)
+            while len(self._side) > _OPEN_SIDE_FILES:
+                old, database = self._side.popitem(last=False)
+                self._entries.pop(old[1], None)
+                database.journal.close()
+            return self._side[key]
+
+    def _delete(self, folder: str, job_id: str) -> None:
+        path = self._side_path(folder, job_id)
+        with self._guard:
+            database = self._side.pop((folder, job_id), None) or self._database(path, _SIDE_FLOOR)
+            if folder == ENTRY_FOLDER:
+                self._entries.pop(job_id, None)
+        files = database.journal.files
+        if not path.parent.is_dir() or not any(file.exists() for file in files.live):
+            return
+        with ExclusiveLock(files.lock, timeout=self._lock_timeout), translated(path, "remove the file"):
+            database.journal.forget()
+            for file in (*(file for file in files.live if file != files.lock), files.lock):
+                file.unlink(missing_ok=True)
+
+
+def open_state(
+    data_dir: Path,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    log_lines_kept: int = 2000,
+    lock_timeout: float = 10.0,
+    repair: bool = False,
+) -> FileState:
+    """Open the data folder, creating it if need be.
+
+    Raises `StateDamaged` once if the jobs were damaged (the last good state is in place then, so
+    that opening again works; `repair=True` logs it instead), `StateTooNew`, and `StateError` for a
+    folder that cannot be used. Other files are opened, and may be found damaged, when first used.
+    """
+    refuse_network(data_dir)
+    ensure_folder(data_dir)
+    return FileState(
+        data_dir, clock=clock, log_lines_kept=log_lines_kept, lock_timeout=lock_timeout, repair=repair
+    )
