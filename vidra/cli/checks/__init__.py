@@ -1,0 +1,1 @@
+"""What `vidra doctor` looks at; each check is a small function that returns findings."""
