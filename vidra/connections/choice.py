@@ -17,9 +17,13 @@ from vidra.connections.interface import ChangeReason, ConnectionClass, ProbeResu
 from vidra.connections.schedule import Cadence, after, backoff_seconds
 from vidra.connections.score import best
 from vidra.connections.standing import Standing
+from vidra.errors import UsageError
+from vidra.redaction import redact_url
 
 FASTER_BY_MS: Final = 300.0
 CHECKS_IN_A_ROW: Final = 2
+
+_NO_CHALLENGER: Final[dict[str, object]] = {"challenger": None, "challenger_streak": 0}
 
 
 @unique
@@ -58,28 +62,53 @@ def decide(
     champion = best(results, observed.histories)
     if champion is None:
         return _nothing_answers(observed, now)
-    incumbent = next((r for r in results if r.candidate.uri == standing.primary and r.available), None)
     chosen, challenger, streak = champion, None, 0
-    if incumbent is not None:
+    if pinned := _answering(results, standing.pinned):
+        chosen = pinned
+    elif incumbent := _answering(results, standing.primary):
         chosen, challenger, streak = _against(incumbent, champion, observed)
     return _settled(observed, chosen, challenger, streak, now, cadence or Cadence())
 
 
-def manual_choice(standing: Standing, uri: str, *, now: datetime) -> Decision:
-    """Return the decision of a person for one of the candidates; raise `ValueError` for another address."""
+def pin(standing: Standing, result: ProbeResult, *, now: datetime) -> Decision:
+    """Return the decision of a person for an address, which may be one that discovery does not know.
+
+    It stays primary whenever it answers, until `unpin`. `result` is a probe made just now; raises
+    `UsageError` if it failed, for a choice that does not work is not stored.
+    """
+    uri = result.candidate.uri
+    if not result.available:
+        raise UsageError(f"{redact_url(uri)} was not chosen: {result.detail or 'it does not answer'}")
+    candidates = standing.candidates
     if standing.class_of(uri) is None:
-        raise ValueError(f"{uri} is none of this source's addresses")
-    update = {"primary": uri, "last_primary": uri, "failures": 0, "next_check": now, "challenger": None}
-    after_choice = standing.model_copy(update=update)
+        candidates = (*candidates, result.candidate.model_copy(update={"manual": True}))
+    update = {
+        "candidates": candidates,
+        "pinned": uri,
+        "primary": uri,
+        "last_primary": uri,
+        "failures": 0,
+        "next_check": now,
+    }
+    pinned = standing.model_copy(update=update | _NO_CHALLENGER)
     if uri == standing.primary:
-        return Decision(standing=after_choice)
+        return Decision(standing=pinned, old=uri, new=uri)
     return Decision(
-        standing=after_choice,
+        standing=pinned,
         events=(Event.CHANGED,),
         reason=ChangeReason.MANUAL,
         old=standing.primary,
         new=uri,
     )
+
+
+def unpin(standing: Standing) -> Standing:
+    """Return the standing with the choice left to us again."""
+    return standing.model_copy(update={"pinned": None})
+
+
+def _answering(results: Sequence[ProbeResult], uri: str | None) -> ProbeResult | None:
+    return next((r for r in results if r.candidate.uri == uri and r.available), None)
 
 
 def _against(
@@ -110,20 +139,11 @@ def _usually_faster(champion: ProbeResult, incumbent: ProbeResult, observed: Sta
 
 def _nothing_answers(observed: Standing, now: datetime) -> Decision:
     failures = observed.failures + 1
-    lost = observed.primary
-    standing = observed.model_copy(
-        update={
-            "primary": None,
-            "last_primary": lost or observed.last_primary,
-            "failures": failures,
-            "next_check": after(now, backoff_seconds(failures)),
-            "challenger": None,
-            "challenger_streak": 0,
-        }
-    )
-    if lost is None:
-        return Decision(standing=standing)
-    return Decision(standing=standing, events=(Event.LOST,), old=lost, notify=True)
+    update = {"primary": None, "failures": failures, "next_check": after(now, backoff_seconds(failures))}
+    standing = observed.model_copy(update=update | _NO_CHALLENGER)
+    if observed.failures or observed.last_primary is None:
+        return Decision(standing=standing)  # it was lost before, or never there
+    return Decision(standing=standing, events=(Event.LOST,), old=observed.last_primary, notify=True)
 
 
 def _settled(
@@ -145,25 +165,26 @@ def _settled(
             "challenger_streak": streak,
         }
     )
-    old = observed.primary or observed.last_primary
-    events: list[Event] = [Event.RESTORED] if observed.primary is None and old is not None else []
+    old = observed.last_primary
+    events = [Event.RESTORED] if observed.failures and old is not None else []
     if old == uri:
         return Decision(standing=standing, events=tuple(events), old=old, new=uri)
     return Decision(
         standing=standing,
         events=(*events, Event.CHANGED),
-        reason=_reason(observed, chosen),
+        reason=_reason(observed),
         old=old,
         new=uri,
         notify=_fell(observed.class_of(old), kind),
     )
 
 
-def _reason(observed: Standing, chosen: ProbeResult) -> ChangeReason:
-    if observed.primary is None and observed.last_primary is None:
+def _reason(observed: Standing) -> ChangeReason:
+    if observed.last_primary is None:
         return ChangeReason.FIRST_SELECTION
-    still_up = any(r.available and r.candidate.uri == observed.primary for r in observed.results)
-    return ChangeReason.BETTER_AVAILABLE if still_up else ChangeReason.PRIMARY_FAILED
+    if _answering(observed.results, observed.primary) is not None:
+        return ChangeReason.BETTER_AVAILABLE
+    return ChangeReason.PRIMARY_FAILED
 
 
 def _fell(old: ConnectionClass | None, new: ConnectionClass) -> bool:
