@@ -7,7 +7,8 @@ from pathlib import Path
 
 from .feed import Translate
 from .frame import Frame
-from .interface import Change, ChangeKind, Entry, Job, JobProgress, LogLine
+from .history import Change, ChangeKind
+from .interface import Entry, Job, JobProgress, LogLine
 from .records import ENTRIES, JOBS, LINES, OPTIONS, PROGRESS, from_document
 
 

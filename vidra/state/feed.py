@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .files import StateFiles
 from .frame import Frame, scan
-from .interface import Batch, Change, Cursor, Feed
+from .history import Batch, Change, Cursor, Feed
 from .snapshot import META
 
 Translate = Callable[[Frame], Iterator[Change]]

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .atomic import FILE_MODE, replace_file, replace_with_link, sync_folder
+from .atomic import FILE_MODE, replace_file, replace_with_link, sync_folder, tighten
 from .frame import Frame, Scan, Tables, encode, scan
 from .snapshot import META, META_ID, Adopt, Snapshot, SnapshotDamaged, encode_snapshot, read_snapshot
 
@@ -78,7 +78,7 @@ class StateFiles:
             replace_file(target, data)
         elif not replace_with_link(source, target):
             shutil.copyfile(source, target)
-            target.chmod(FILE_MODE)
+        tighten(target, FILE_MODE)
         sync_folder(target.parent)
         return target
 
@@ -215,6 +215,8 @@ def write_generation(files: StateFiles, tables: Tables, seq: int, *, keep_previo
 
     A crash between any two steps leaves a snapshot and a journal that fit: entries of an old
     journal that are in the new snapshot already are skipped by their sequence number.
+    With `keep_previous=False`, for a state that the files before do not lead up to, a copy of the
+    new snapshot stands for the generation before.
     """
     first = header(seq, tables.get(META, {}).get(META_ID, {}))
     snapshot = Snapshot(tables=tables, seq=seq, base=seq, offset=len(first))
@@ -224,17 +226,15 @@ def write_generation(files: StateFiles, tables: Tables, seq: int, *, keep_previo
     if keep_previous and files.journal.exists():
         replace_with_link(files.journal, files.previous_journal)
     replace_file(files.journal, first)
+    if not keep_previous:
+        replace_file(files.previous_snapshot, encode_snapshot(snapshot))
+        files.previous_journal.unlink(missing_ok=True)
 
 
 def restore(files: StateFiles, problem: Inconsistent, moment: datetime) -> Path:
-    """Keep the damaged files aside and put the last good state in their place; return where they are.
-
-    The generation before is forgotten: it does not lead up to the restored state any more.
-    """
+    """Keep the damaged files aside and put the last good state in their place; return where they are."""
     present = [path for path in (files.snapshot, files.journal) if path.exists()]
     aside = {path: files.keep_aside(path, "damaged", moment) for path in present}
     good = problem.partial
     write_generation(files, good.tables, good.seq, keep_previous=False)
-    for path in (files.previous_snapshot, files.previous_journal):
-        path.unlink(missing_ok=True)
     return aside.get(problem.path) or next(iter(aside.values()))

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
 from vidra.clock import SYSTEM_CLOCK, Clock
+from vidra.errors import JobNotFound
 
 from .archive import FileArchive
-from .atomic import ensure_folder, translated
+from .atomic import FOLDER_MODE, ensure_folder, tighten, translated
 from .changes import of_jobs, of_side_file
 from .database import JournalDB
 from .entries import JournalEntryStore
+from .facade import JobLock, State
 from .feed import JournalFeed
 from .filesystem import refuse_network
-from .interface import Archive, EntryStore, Feed, JobLock, JobStore, LogStore, OptionStore, State
+from .history import Feed
+from .interface import Archive, EntryStore, JobStore, LogStore, OptionStore
 from .joblock import FileJobLock
 from .jobs import JournalJobStore
 from .journal import COMPACT_FLOOR, Journal
+from .legacy import PLAYLIST_KEY, ImportReport, JobsImport, entries_import, logs_import, options_import
 from .lock import ExclusiveLock
 from .logs import JournalLogStore
 from .naming import checked_job_id
 from .options import JournalOptionStore
 from .records import SCHEMAS
+from .snapshot import Adopt
+
+log = logging.getLogger(__name__)
 
 JOBS_FILE, ENTRY_FOLDER, OPTION_FOLDER, LOG_FOLDER, LOCK_FOLDER, ARCHIVE_FILE = (
     "download_state.json",
@@ -48,8 +56,13 @@ class FileState(State):
         self._guard = threading.RLock()
         self._side: OrderedDict[tuple[str, str], JournalDB] = OrderedDict()
         self._entries: dict[str, tuple[JournalDB, EntryStore]] = {}
-        self._jobs_db = self._database(data_dir / JOBS_FILE, COMPACT_FLOOR)
+        jobs_import = JobsImport(clock)
+        self._jobs_db = self._database(data_dir / JOBS_FILE, COMPACT_FLOOR, jobs_import)
         self._jobs_db.journal.settle()
+        self.imported: ImportReport | None = jobs_import.report
+        """What was taken over from Vidra 1.x when this was opened; None at every later time."""
+        for sentence in self.imported.skipped if self.imported else ():
+            log.warning("not imported from Vidra 1.x: %s", sentence)
         self._jobs = JournalJobStore(self._jobs_db)
         self._archive = FileArchive(data_dir / ARCHIVE_FILE, lock_timeout=lock_timeout)
         self._options = JournalOptionStore(
@@ -131,13 +144,14 @@ class FileState(State):
             self._side.clear()
             self._entries.clear()
 
-    def _database(self, path: Path, floor: int) -> JournalDB:
+    def _database(self, path: Path, floor: int, adopt: Adopt | None = None) -> JournalDB:
         journal = Journal(
             path,
             clock=self._clock,
             lock_timeout=self._lock_timeout,
             compact_floor=floor,
             schemas=SCHEMAS,
+            adopt=adopt,
             repair=self._repair,
         )
         return JournalDB(journal)
@@ -149,13 +163,25 @@ class FileState(State):
         key = (folder, job_id)
         with self._guard:
             if key not in self._side:
-                self._side[key] = self._database(self._side_path(folder, job_id), _SIDE_FLOOR)
+                path, adopt = self._side_path(folder, job_id), self._adoption(folder, job_id)
+                self._side[key] = self._database(path, _SIDE_FLOOR, adopt)
             self._side.move_to_end(key)
             while len(self._side) > _OPEN_SIDE_FILES:
                 old, database = self._side.popitem(last=False)
                 self._entries.pop(old[1], None)
                 database.journal.close()
             return self._side[key]
+
+    def _adoption(self, folder: str, job_id: str) -> Adopt:
+        """Return what reads the 1.x file of that kind."""
+        if folder == OPTION_FOLDER:
+            return options_import
+        if folder == LOG_FOLDER:
+            return logs_import
+        try:
+            return entries_import(self._jobs.get(job_id).metadata.get(PLAYLIST_KEY))
+        except JobNotFound:
+            return entries_import(None)
 
     def _delete(self, folder: str, job_id: str) -> None:
         path = self._side_path(folder, job_id)
@@ -188,6 +214,9 @@ def open_state(
     """
     refuse_network(data_dir)
     ensure_folder(data_dir)
+    for folder in (ENTRY_FOLDER, OPTION_FOLDER, LOG_FOLDER, LOCK_FOLDER):
+        if (data_dir / folder).is_dir():
+            tighten(data_dir / folder, FOLDER_MODE)
     return FileState(
         data_dir, clock=clock, log_lines_kept=log_lines_kept, lock_timeout=lock_timeout, repair=repair
     )

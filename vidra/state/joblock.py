@@ -15,7 +15,7 @@ from vidra.clock import Clock, iso
 from vidra.errors import StateBusy
 
 from .atomic import FILE_MODE, ensure_folder, translated, write_all
-from .interface import JobLock, LockHolder
+from .facade import JobLock, LockHolder
 
 
 class FileJobLock(JobLock):

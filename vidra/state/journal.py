@@ -243,7 +243,7 @@ class Journal:
                 backup = self.files.keep_aside(self.files.snapshot, reason, self._clock.now())
                 log.warning("%s was converted; the original is %s", self.files.snapshot, backup)
             self._stamp(self._replica.tables)
-            self._rotate()
+            self._rotate(keep_previous=False)
 
     def _cut(self, position: Position) -> None:
         """Cut a torn end; an end with a finished line in it is kept aside, as it may have been more."""
@@ -300,14 +300,15 @@ class Journal:
             replace_file(path, header(self._replica.seq, self._replica.tables[META][META_ID]))
         self._reload()
 
-    def _rotate(self) -> None:
+    def _rotate(self, *, keep_previous: bool = True) -> None:
         """Write snapshot and journal anew; raises `OSError`."""
         if not self._replica.tables and not self.files.journal.exists():
             return
         sweep(self.files.snapshot.parent, name=f"{self.files.name}.")
         if META not in self._replica.tables:
             self._stamp(self._replica.tables)
-        write_generation(self.files, self._replica.tables, self._replica.seq)
+        tables, seq = self._replica.tables, self._replica.seq
+        write_generation(self.files, tables, seq, keep_previous=keep_previous)
         self._reload()
         self._dirty = False
 
