@@ -13,8 +13,8 @@ from vidra.cli.invocation import Invocation
 from vidra.errors import ConfigError, ConfigProblem
 from vidra.settings.explanation import Explained, explain
 from vidra.settings.layers import Origin, json_text
-from vidra.settings.loading import Resolution, resolve_settings
-from vidra.settings.location import user_config_file
+from vidra.settings.loading import resolve_settings
+from vidra.settings.location import find_config, user_config_file
 from vidra.settings.samples import write_default
 from vidra.settings.schema import json_schema_text
 
@@ -70,9 +70,7 @@ def validate(
 ) -> None:
     """Check the configuration, environment included; print one line a problem and exit with 2."""
     invocation = Invocation.of(ctx).overriding(config=path)
-    checked = _check(invocation)
-    problems = () if isinstance(checked, Resolution) else checked.problems
-    file = checked.file if isinstance(checked, Resolution) else invocation.config
+    file, problems = _check(invocation)
     if as_json:
         found = [_problem_json(problem) for problem in problems]
         typer.echo(json_text({"valid": not problems, "file": _text(file), "problems": found}))
@@ -91,11 +89,17 @@ def schema() -> None:
     typer.echo(json_schema_text(), nl=False)
 
 
-def _check(invocation: Invocation) -> Resolution | ConfigError:
+def _check(invocation: Invocation) -> tuple[Path | None, Sequence[ConfigProblem]]:
+    """Check as every command would, then the file by itself: a variable may hide a mistake in it."""
+    file = invocation.config
     try:
-        return resolve_settings(config=invocation.config, overrides=invocation.overrides)
+        file = find_config(file)
+        resolve_settings(config=file, overrides=invocation.overrides)
+        if file is not None:
+            resolve_settings(config=file, environ={})
     except ConfigError as error:
-        return error
+        return file, error.problems
+    return file, ()
 
 
 def _lines(rows: Sequence[Explained]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ByteSize, Field
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
 
 _OPTION = re.compile(r"[a-z][a-z0-9_]*\Z")
 _HOST_AND_PORT = re.compile(
@@ -42,10 +42,20 @@ def _stripped_text(value: str) -> str:
     return value.strip()
 
 
-def _expanded(path: Path) -> Path:
+def absolute(path: Path) -> Path:
+    """Return the path with `~` resolved, absolute; raise `ValueError` for a home nobody has."""
     if "\0" in str(path):
         raise ValueError("expected a path without NUL")
-    return path.expanduser()
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as exc:
+        raise ValueError("expected a path whose `~` names an existing user's home") from exc
+
+
+def _not_blank(path: object) -> object:
+    if isinstance(path, str) and not path.strip():
+        raise ValueError("expected a path that is not blank")
+    return path
 
 
 def _cron(value: str) -> str:
@@ -118,7 +128,7 @@ Port = Annotated[int, Field(ge=1, le=65535), Accepts("a port from 1 to 65535")]
 Seconds = Annotated[Number, Field(ge=0), Accepts("seconds, 0 or more")]
 Timeout = Annotated[Number, Field(gt=0), Accepts("seconds, more than 0")]
 Bytes = Annotated[ByteSize, Accepts("bytes, or a size such as `500MB` or `2GiB`")]
-LocalPath = Annotated[Path, AfterValidator(_expanded), Accepts("a path")]
+LocalPath = Annotated[Path, BeforeValidator(_not_blank), AfterValidator(absolute), Accepts("a path")]
 OutputTemplate = Annotated[
     NonEmptyStr,
     AfterValidator(_relative_template),

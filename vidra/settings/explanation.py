@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from vidra.settings.keys import Key, all_keys
 from vidra.settings.layers import Place, shown
 from vidra.settings.loading import Resolution
-from vidra.settings.model import Settings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,18 +27,15 @@ class Explained:
 
 def explain(resolution: Resolution) -> Sequence[Explained]:
     """Return every key in the order of the models."""
+    values = resolution.settings.model_dump(mode="json")
     return [
-        Explained(
-            key=key,
-            value=shown(key.dotted, _value(resolution.settings, key)),
-            place=resolution.place(key.path),
-        )
+        Explained(key=key, value=shown(key.dotted, _value(values, key)), place=resolution.place(key.path))
         for key in all_keys()
     ]
 
 
-def _value(settings: Settings, key: Key) -> object:
-    value: object = settings.model_dump(mode="json", include={key.path[0]})
+def _value(values: object, key: Key) -> object:
+    value = values
     for part in key.path:
         value = value[part] if isinstance(value, dict) else None
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -100,16 +100,20 @@ def _nearest_key(path: tuple[str, ...]) -> str | None:
     parent = model_at(path[:-1])
     if parent is None or path in _SECRETS:
         return None
-    near = difflib.get_close_matches(path[-1].lower().replace("-", "_"), parent.model_fields, n=1)
-    if near:
-        return ".".join((*path[:-1], near[0]))
+    name = path[-1].lower().replace("-", "_")
+    here = [".".join((*path[:-1], near)) for near in _near(name, parent.model_fields, 0.8)]
     # The right key in the wrong section is the second most common mistake.
-    elsewhere = [key.dotted for key in by_path().values() if key.path[-1] == path[-1].lower()]
-    return elsewhere[0] if elsewhere else None
+    elsewhere = [key.dotted for key in by_path().values() if key.path[-1] == name]
+    far = [".".join((*path[:-1], near)) for near in _near(name, parent.model_fields, 0.6)]
+    return next(iter(here + elsewhere + far), None)
+
+
+def _near(name: str, candidates: Iterable[str], cutoff: float) -> list[str]:
+    return difflib.get_close_matches(name, list(candidates), n=1, cutoff=cutoff)
 
 
 def _nearest_choice(path: tuple[str, ...], value: object) -> str | None:
     key = by_path().get(path)
     if key is None or not isinstance(value, str):
         return None
-    return next(iter(difflib.get_close_matches(value.lower(), key.choices, n=1)), None)
+    return next(iter(_near(value.lower(), key.choices, 0.6)), None)

@@ -86,7 +86,9 @@ def _checked(layers: Sequence[Layer]) -> Settings:
 
 
 def _sorted(problems: Sequence[ConfigProblem]) -> list[ConfigProblem]:
-    return sorted(problems, key=lambda found: (found.source, found.line or 0))
+    """Return the problems by place, each once: a union reports every one of its branches."""
+    once = {(found.source, found.line or 0, found.key_path, found.expected): found for found in problems}
+    return [once[key] for key in sorted(once)]
 
 
 def _merged(layers: Sequence[Layer]) -> Settings:

@@ -27,13 +27,22 @@ def find_config(config: Path | None = None, *, environ: Mapping[str, str] = os.e
     if named := environ.get("VIDRA_CONFIG", "").strip():
         return _named(Path(named), "VIDRA_CONFIG")
     usual = (Path("vidra.yaml"), Path("config") / "vidra.yaml", user_config_file())
-    return next((path for path in usual if path.is_file()), None)
+    return next((path for path in usual if _is_there(path)), None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a working directory or home we may not enter holds no configuration of ours
+        return False
 
 
 def _named(path: Path, source: str) -> Path:
-    path = path.expanduser()
-    if path.is_file():
-        return path
+    try:
+        if (expanded := path.expanduser()).is_file():
+            return expanded
+    except (OSError, RuntimeError, ValueError):  # may not enter, `~nobody`, NUL: all the same to the owner
+        pass
     expected = "expected an existing file; `vidra config init --path …` writes one"
     raise ConfigError(
         [ConfigProblem(source=source, line=None, key_path="(file)", value=str(path), expected=expected)]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from vidra.errors import ConfigError, ConfigProblem
 from vidra.redaction import MASK, register_secret
-from vidra.settings.constraints import Named
+from vidra.settings.constraints import Named, absolute
 
 _LARGEST_FILE = 64 * 1024  # bytes; a secret file that is bigger is not one
 
@@ -64,17 +64,19 @@ def _read(variable: str, environ: Mapping[str, str]) -> str | None:
     file = environ.get(f"{variable}_FILE", "").strip()
     if value and file:
         raise _wrong(variable, MASK, f"expected either {variable} or {variable}_FILE, not both")
-    return _read_file(f"{variable}_FILE", Path(file).expanduser()) if file else value
+    return _read_file(f"{variable}_FILE", Path(file)) if file else value
 
 
 def _read_file(variable: str, path: Path) -> str:
     try:
-        with path.open("rb") as stream:
+        with absolute(path).open("rb") as stream:
             text = stream.read(_LARGEST_FILE + 1).decode()
     except OSError as exc:
         raise _wrong(variable, str(path), f"expected a file that can be read ({exc.strerror})") from exc
     except UnicodeDecodeError as exc:
         raise _wrong(variable, str(path), "expected a file with text in UTF-8") from exc
+    except ValueError as exc:
+        raise _wrong(variable, str(path), str(exc)) from exc
     if not text.strip() or len(text) > _LARGEST_FILE:
         raise _wrong(variable, str(path), "expected a file with the secret and nothing else")
     return text.strip()

@@ -38,7 +38,7 @@ class ServerSettings(Section):
     ```yaml
     server:
       host: 127.0.0.1
-      port: 59666
+      port: 8080
     ```
 
     The variables `VIDRA_SERVER_…` and the value `Vidra Download Service` are the Vidra client's contract.
