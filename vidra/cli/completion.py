@@ -53,3 +53,20 @@ def complete_preset(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     with suppress(VidraError, OSError):  # a broken configuration is told by commands, not by Tab
         names.update(_invocation(ctx).settings().presets)
     yield from sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_job(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
+    """Offer the ids of the jobs, newest first, each with its title."""
+    from vidra.cli.progress.sentences import job_name  # noqa: PLC0415 - `vidra --help` passes this module
+
+    with suppress(VidraError, OSError):  # as above; and no data folder is made for a Tab
+        invocation = _invocation(ctx)
+        if not invocation.settings().storage.data_dir.is_dir():
+            return
+        with invocation.state() as state:
+            jobs = list(state.jobs.list())
+        yield from (
+            (job.job_id, f"{job.status.value}, {job_name(job)}")
+            for job in reversed(jobs)
+            if job.job_id.startswith(incomplete)
+        )

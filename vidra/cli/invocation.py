@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import typer
 
     from vidra.settings import Settings
+    from vidra.state.interface import State
 
 
 @unique
@@ -60,3 +61,12 @@ class Invocation:
         from vidra.settings import load_settings  # noqa: PLC0415 - `vidra --help` must not import pydantic
 
         return load_settings(config=self.config, overrides=self.overrides)
+
+    def state(self) -> State:
+        """Open the state in the configured data folder; raises `ConfigError` and `StateError`."""
+        from vidra.state import open_state  # noqa: PLC0415 - as above
+
+        storage = self.settings().storage
+        return open_state(
+            storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,11 @@ RUNTIMES: Final[Mapping[str, tuple[str, tuple[int, ...]]]] = {
 
 _TIMEOUT = 10.0  # seconds; a program that takes longer to say its version is broken
 _VERSION = re.compile(r"\d+(?:[.-]\d+)+")
+
+
+def find_program(name: str) -> str | None:
+    """Return where the program is: beside this Python first (wheels bring programs), then on PATH."""
+    return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
 
 
 def check_ffmpeg(which: Which = shutil.which, bundled: Callable[[], str | None] | None = None) -> Finding:
@@ -52,7 +58,7 @@ def _bundled_ffmpeg() -> str | None:
         return None
 
 
-def check_javascript(which: Which = shutil.which, installed: Installed = installed_version) -> Finding:
+def check_javascript(which: Which = find_program, installed: Installed = installed_version) -> Finding:
     """Whether YouTube can work: it needs a JavaScript runtime and the `yt-dlp-ejs` package."""
     remedy = 'python -m pip install "vidra[youtube]" (other sites work without)'
     found, old = _runtimes(which)
