@@ -6,6 +6,7 @@ Durations are seconds. Defaults are the specification's (media-servers.md part C
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from vidra.supervisor.identity import Identity
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 INSTANCE_VARIABLE: Final = "VIDRA_BACKEND_INSTANCE"
 """Environment variable with the instance id of this start; a back end that knows us echoes it."""
@@ -143,6 +146,15 @@ class BackendSpec:
     log_file: Path | None = None
     """Default: `<logs>/<name>.log`."""
     timings: Timings = field(default_factory=Timings)
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a name that could not be a file name, or a service nobody can ask."""
+        if not _NAME.fullmatch(self.name):
+            message = f"back end name {self.name!r}: letters, digits, `.`, `_` and `-` only"
+            raise ValueError(message)
+        if self.command is None and self.health is None:
+            message = f"back end {self.name!r}: without a command it needs a health URL to be watched"
+            raise ValueError(message)
 
     @property
     def owned(self) -> bool:

@@ -242,7 +242,7 @@ class Machine:
         elif exited.report.code == EX_CONFIG:
             self._give_up(f"exit code {EX_CONFIG}: the program says its configuration is wrong")
         else:
-            self._crash(f"ended unexpectedly: {exited.report}", alive=False)
+            self._crash(f"ended unexpectedly: {exited.report}", alive=bool(exited.report.leftovers))
 
     def _on_ended(self, report: ExitReport) -> None:
         self._ending = False

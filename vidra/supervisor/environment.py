@@ -1,0 +1,72 @@
+"""The environment a back end starts in: ours, cleaned of what would change its runtime, plus its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from vidra.supervisor.interface import (
+    FD_VARIABLE,
+    INSTANCE_VARIABLE,
+    TOKEN_VARIABLE,
+    BackendSpec,
+)
+
+LINEAGE_VARIABLE: Final = "VIDRA_BACKEND_LINEAGE"
+"""Instance ids of all supervisors' starts above a process, so that an inner start hides no outer one."""
+
+_FOREIGN_RUNTIME: Final = ("PYTHON", "CONDA_", "VIRTUAL_ENV", "_PYI_", "_MEI", "UV_", "PIPENV_", "POETRY_")
+
+
+def environment_for(
+    spec: BackendSpec,
+    inherited: Mapping[str, str],
+    *,
+    instance: str,
+    token: str,
+    values: Mapping[str, str],
+    temporary: Path,
+) -> dict[str, str]:
+    """Return the whole environment; `values` fill `{port}`, `{host}` and `{fd}` in the declared one."""
+    env = isolated(inherited) if spec.isolated else dict(inherited)
+    env |= {key: fill(value, values) for key, value in spec.env.items()}
+    if spec.port is not None and spec.port.variable is not None:
+        env[spec.port.variable] = values["port"]
+    env[LINEAGE_VARIABLE] = ",".join(filter(None, (inherited.get(LINEAGE_VARIABLE), instance)))
+    env[INSTANCE_VARIABLE], env[TOKEN_VARIABLE] = instance, token
+    env["TMPDIR"] = str(temporary)
+    env.pop(FD_VARIABLE, None)
+    if "fd" in values:
+        env[FD_VARIABLE] = values["fd"]
+    return env
+
+
+def isolated(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without our virtual environment, Python settings and user site."""
+    env = {key: value for key, value in inherited.items() if not key.startswith(_FOREIGN_RUNTIME)}
+    env["PYTHONNOUSERSITE"] = "1"
+    if home := inherited.get("VIRTUAL_ENV"):
+        own = str(Path(home) / "bin")
+        env["PATH"] = os.pathsep.join(part for part in env.get("PATH", "").split(os.pathsep) if part != own)
+    # A one-file bundle points the loader at its own libraries and keeps the original under this name.
+    if (original := env.pop("LD_LIBRARY_PATH_ORIG", None)) is not None:
+        env["LD_LIBRARY_PATH"] = original
+    return env
+
+
+def command_for(command: tuple[str, ...], spec: BackendSpec, values: Mapping[str, str]) -> list[str]:
+    """Return the argument list with port, host and descriptor filled in, or appended as declared."""
+    filled = [fill(argument, values) for argument in command]
+    placed = any("{port}" in argument or "{fd}" in argument for argument in command)
+    if spec.port is not None and not placed:
+        filled += [fill(argument, values) for argument in spec.port.argument]
+    return filled
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Replace `{port}`, `{host}` and `{fd}`; other braces are the back end's own business."""
+    for key, value in values.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text
