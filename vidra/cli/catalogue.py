@@ -35,6 +35,11 @@ def read_catalogue(path: Path | None = None) -> Sequence[FlowCard]:
     return [_card(raw) for raw in document.get("deployments") or ()]
 
 
+def entrypoint_of(flow: str) -> str:
+    """Return the module-path entrypoint of the flow with this name; raise `KeyError`."""
+    return {card.name: card.entrypoint for card in read_catalogue()}[flow]
+
+
 def _card(raw: Mapping[str, Any]) -> FlowCard:
     schedules = raw.get("schedules") or ([raw["schedule"]] if raw.get("schedule") else [])
     return FlowCard(
