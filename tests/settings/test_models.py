@@ -5,10 +5,11 @@ from enum import EnumType
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import vidra.settings
 from vidra.settings import DownloadSettings, Settings, StorageSettings
+from vidra.settings.constraints import CronText
 from vidra.settings.keys import all_keys
 
 
@@ -70,3 +71,20 @@ def test_allowed_roots_begin_with_the_library_and_name_each_folder_once() -> Non
     """The library is a root without being listed."""
     downloads = DownloadSettings(library=Path("/media"), roots=(Path("/nas"), Path("/media")))
     assert downloads.allowed_roots == (Path("/media"), Path("/nas"))
+
+
+@pytest.mark.parametrize(
+    "text", ["0 3 * * *", "*/15 6-22 * * mon-fri", "@daily", "0 0 1 1 *", "30 0 3 * * *"]
+)
+def test_cron_text_takes_what_the_scheduler_takes(text: str) -> None:
+    """Five fields, six with seconds, or a name."""
+    assert TypeAdapter(CronText).validate_python(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "daily", "@never", "61 * * * *", "* * * *", "H H * * *", "R * * * *", "0 r(1-5) * * *"]
+)
+def test_cron_text_refuses_what_would_never_run(text: str) -> None:
+    """Wrong ranges, and the random and hashed fields that Prefect does not know."""
+    with pytest.raises(ValidationError, match=r"five cron fields|not blank"):
+        TypeAdapter(CronText).validate_python(text)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.settings.conftest import Load
+from vidra.errors import ConfigError
+from vidra.settings import load_settings, settings_environment
 from vidra.settings.layers import Origin
 from vidra.settings.loading import resolve_settings
 
@@ -59,10 +61,26 @@ def test_every_value_knows_its_origin(tmp_path: Path) -> None:
     assert (places[1].source, places[2].source, places[2].line) == ("VIDRA_SERVER_PORT", str(file), 3)
 
 
+def test_a_child_process_can_load_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command line said is handed on as variables; they beat those that were inherited."""
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text("server: {port: 5}")
+    overrides = {
+        "storage.data_dir": tmp_path / "data",
+        "downloads.roots": ["/a,b", "/c"],
+        "downloads.options": {"format": "best"},
+        "downloads.write_archive": False,
+        "server.host": None,
+    }
+    inherited = {"VIDRA_SERVER_DATA": "/elsewhere", "VIDRA_SERVER_NAME": "kept"}
+    here = load_settings(config=Path("my.yaml"), overrides=overrides, environ=inherited)
+    handed_on = settings_environment(config=Path("my.yaml"), overrides=overrides)
+    monkeypatch.chdir("/")
+    assert load_settings(environ=inherited | handed_on) == here
+
+
 def test_problems_of_all_layers_are_told_at_once(tmp_path: Path) -> None:
     """Mending one mistake never uncovers the next."""
-    from vidra.errors import ConfigError
-
     file = tmp_path / "vidra.yaml"
     file.write_text("engine: {pol: x}\nserver: {port: 0}")
     with pytest.raises(ConfigError) as caught:

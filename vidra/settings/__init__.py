@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vidra.settings.downloads import DownloadSettings
 from vidra.settings.engine import EngineSettings
+from vidra.settings.environment import settings_environment
 from vidra.settings.location import find_config
 from vidra.settings.model import Settings
 from vidra.settings.network import NetworkSettings
@@ -30,6 +31,7 @@ __all__ = [
     "find_config",
     "load_secrets",
     "load_settings",
+    "settings_environment",
 ]
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field
 
 _OPTION = re.compile(r"[a-z][a-z0-9_]*\Z")
+_RANDOM_OR_HASHED = re.compile(r"(?i)\b[rh](\(|\b)")
 _HOST_AND_PORT = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)(:(?P<port>[0-9]{1,5}))?\Z"
 )
@@ -59,9 +60,12 @@ def _not_blank(path: object) -> object:
 
 
 def _cron(value: str) -> str:
-    if value.startswith("@") or len(value.split()) in {5, 6}:
-        return value
-    raise ValueError("expected five cron fields such as `0 3 * * *`, or a name such as `@daily`")
+    from croniter import croniter  # noqa: PLC0415 - 20 ms that only configurations with schedules need
+
+    # Prefect's scheduler takes croniter's grammar without random and hashed fields.
+    if _RANDOM_OR_HASHED.search(value) or not croniter.is_valid(value):
+        raise ValueError("expected five cron fields such as `0 3 * * *`, or a name such as `@daily`")
+    return value
 
 
 def _relative_template(value: str) -> str:

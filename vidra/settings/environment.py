@@ -6,15 +6,18 @@ import difflib
 import json
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from vidra.settings.keys import PREFIX, Key, all_keys, by_path, owner, sections
-from vidra.settings.layers import Layer, Origin, Place, problem
+from vidra.settings.layers import Layer, Origin, Place, json_text, problem
 from vidra.settings.secrets import secret_variables
 
 OTHER_VARIABLES = frozenset(
     {
         "VIDRA_CONFIG",  # which file to read, see `find_config`
         "VIDRA_DEBUG",  # the command line's: show tracebacks
+        "VIDRA_CREDENTIALS_KEY",  # the credential vault's
+        "VIDRA_CREDENTIALS_KEY_FILE",
         "VIDRA_SERVER_LOCK_FILE",  # the Vidra client's own, passed on to every back end
         "VIDRA_SERVER_HEALTH_PATH",
         *(
@@ -27,8 +30,8 @@ OTHER_VARIABLES = frozenset(
 )
 """Variables that are ours or our client's, and set no key of the configuration."""
 
-OTHER_PREFIXES = ("VIDRA_INTERNAL_", "VIDRA_TEST_")
-"""What Vidra's processes tell one another, and what its tests are told."""
+OTHER_PREFIXES = ("VIDRA_SECRET_", "VIDRA_BACKEND_", "VIDRA_INTERNAL_", "VIDRA_TEST_")
+"""Stored credentials overridden one by one, and what Vidra's processes and tests are told by one another."""
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
@@ -43,6 +46,20 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
         if name.startswith(PREFIX) and name not in known and environ[name].strip():
             _put_nested(layer, name, environ[name].strip())
     return layer
+
+
+def settings_environment(*, config: Path | None, overrides: Mapping[str, object]) -> dict[str, str]:
+    """Return variables with which a child process that inherits the rest loads the same settings.
+
+    The command line ends at the process it was given to; a flow run that reads its settings anew
+    would not see `--config` and `--data-dir`.
+    """
+    variables = {} if config is None else {"VIDRA_CONFIG": str(config.expanduser().absolute())}
+    for dotted, value in overrides.items():
+        if value is not None:
+            name = PREFIX + dotted.replace(".", "__").upper()
+            variables[name] = json_text(value) if isinstance(value, Mapping | list | tuple) else str(value)
+    return variables
 
 
 def _put_nested(layer: Layer, name: str, text: str) -> None:
