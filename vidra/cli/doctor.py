@@ -19,12 +19,12 @@ from vidra.cli.progress.wording import count
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.settings import Settings
 
-app = typer.Typer(name="doctor", help="Check this machine and this installation.")
+app = typer.Typer()
 
 _NAME_CELLS: Final = 18
 
 
-@app.command()
+@app.command("doctor")
 def doctor(
     ctx: typer.Context,
     *,

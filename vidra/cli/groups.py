@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from typer import Typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.main import get_group
 
 if TYPE_CHECKING:
     from typer._click import Command  # typer ships its own click and exports this class nowhere else
@@ -41,12 +42,16 @@ class LazyCommand(TyperCommand):
         self._app = app
 
     def load(self) -> Command:
-        """Import the group's module and return its real command."""
-        app = import_module(self._app.module).app
-        app.rich_markup_mode = None  # plain help everywhere: it loads faster and survives narrow terminals
-        command = get_command(app)
-        command.name = self._app.name
-        return command
+        """Import the module and return the real command: a group, or the one command of that name.
+
+        The app is hung below an empty one, because an app of its own would get Typer's completion
+        options; and help is plain everywhere: it loads faster and survives narrow terminals.
+        """
+        host = Typer(add_completion=False, rich_markup_mode=None)
+        app: Typer = import_module(self._app.module).app
+        is_group = app.info.name or [info.name for info in app.registered_commands] != [self._app.name]
+        host.add_typer(app, name=self._app.name if is_group else None)
+        return get_group(host).commands[self._app.name]
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401 - click's signature; its Context class is not exported
         """Let the real command parse the arguments; its context names it as the command to run."""

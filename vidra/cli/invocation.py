@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import typer
 
     from vidra.settings import Settings
-    from vidra.state.interface import State
+    from vidra.state import State
 
 
 @unique

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vidra.errors import JobConflict, JobNotFound, UsageError
-from vidra.state.interface import TERMINAL, Job, State
+from vidra.state import State
+from vidra.state.interface import TERMINAL, Job
 
 _SHOWN = 5
 
