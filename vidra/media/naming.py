@@ -101,7 +101,9 @@ def _engine() -> Foreign:
     """Return a bare yt-dlp whose template engine is used; it never fetches anything."""
     from yt_dlp import YoutubeDL  # noqa: PLC0415 - costs half a second, and `vidra --help` needs none of it
 
-    return YoutubeDL({"quiet": True, "cachedir": False}, auto_init=False)
+    engine: Foreign = YoutubeDL
+
+    return engine({"quiet": True, "cachedir": False}, auto_init=False)
 
 
 def _render(part: str, facts: Mapping[str, Any]) -> str:
