@@ -18,6 +18,7 @@ from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectException
 from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogWorker
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled as CancelledState
 from prefect.states import Pending
 
@@ -40,7 +41,16 @@ def load_flow(entrypoint: str) -> Flow[..., Any]:
         raise EngineError(f"no flow at `{entrypoint}`: {error}") from error
     if not isinstance(flow, Flow) or not flow.isasync:
         raise EngineError(f"`{entrypoint}` is not an async flow")
-    return flow
+    return _storing_locally(flow)
+
+
+def _storing_locally(flow: Flow[..., Any]) -> Flow[..., Any]:
+    # Otherwise Prefect asks the server at the begin of every run where results go: a blocking request on
+    # the event loop, through a client it never closes.
+    if flow.result_storage is not None:
+        return flow
+    storage = get_current_settings().results.local_storage_path
+    return flow.with_options(result_storage=storage, persist_result=bool(flow.persist_result))
 
 
 def execute(
