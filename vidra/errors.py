@@ -9,6 +9,8 @@ VidraError                        exit code 1 unless said otherwise
 ├── RemoteError                   at a remote edge there are three meanings, and only the first is retried:
 │   ├── TryLater                  passing trouble: 429, 5xx, a broken connection
 │   ├── Refused                   credentials or configuration are wrong
+│   │   ├── AuthRequired          the credentials are missing, wrong or expired: sign in again
+│   │   └── WrongServer           another server answers there, or its certificate is not sound
 │   └── Missing                   what was asked for is not there
 ├── MediaError                    a download that no retry will cure
 │   ├── ExtractorBroken           yt-dlp's extractor crashed: its code is wrong, not the item
@@ -144,6 +146,14 @@ class TryLater(RemoteError):
 
 class Refused(RemoteError):
     """The other side wants other credentials or another configuration; trying again is useless."""
+
+
+class AuthRequired(Refused):
+    """The credentials are missing, wrong or expired; only signing in again helps."""
+
+
+class WrongServer(Refused):
+    """Somebody else answers at that address, or the certificate is not sound; no secret was sent there."""
 
 
 class Missing(RemoteError):
