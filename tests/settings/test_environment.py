@@ -7,7 +7,7 @@ import pytest
 from tests.settings.conftest import Refusals
 from vidra.errors import ConfigError
 from vidra.settings import Settings, load_settings
-from vidra.settings.environment import environment_layer
+from vidra.settings.environment import OTHER_PREFIXES, OTHER_VARIABLES, environment_layer
 from vidra.settings.keys import all_keys
 from vidra.settings.samples import default_yaml
 
@@ -146,3 +146,11 @@ def test_a_misspelt_secret_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         load_settings(environ={"VIDRA_SERVER_TOKN": "hunter22hunter"})
     assert "hunter" not in str(caught.value)
+
+
+def test_no_variable_sets_two_things() -> None:
+    """Names of keys, secrets and others never overlap."""
+    names = [name for key in all_keys() for name in key.variables]
+    assert len(names) == len(set(names))
+    assert not set(names) & OTHER_VARIABLES
+    assert not [name for name in names if name.startswith(OTHER_PREFIXES)]
