@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from vidra.errors import OptionRefused, PathRefused
 from vidra.media.components import LONGEST_COMPONENT, clean_component, cut_bytes
 from vidra.media.extensions import MEDIA_EXTENSIONS, check_media_extension
-from vidra.media.foreign import Foreign
+from vidra.media.grammar import grammar
 
 _DEEPEST = 16  # folders below the root; a template with more is an accident or an attack
 
@@ -90,25 +89,15 @@ def split_template(template: str) -> list[str]:
 
 def check_template(template: str) -> str:
     """Return the template if yt-dlp can render it; OptionRefused otherwise."""
-    problem = _engine().validate_outtmpl(template) if template.strip() else "it is empty"
+    problem = grammar().validate_outtmpl(template) if template.strip() else "it is empty"
     if problem or "\x00" in template or len(template) > 1000:
         raise OptionRefused("output", f"not an output template: {problem or 'too long'}", value=template)
     return template
 
 
-@lru_cache(maxsize=1)
-def _engine() -> Foreign:
-    """Return a bare yt-dlp whose template engine is used; it never fetches anything."""
-    from yt_dlp import YoutubeDL  # noqa: PLC0415 - costs half a second, and `vidra --help` needs none of it
-
-    engine: Foreign = YoutubeDL
-
-    return engine({"quiet": True, "cachedir": False}, auto_init=False)
-
-
 def _render(part: str, facts: Mapping[str, Any]) -> str:
     try:
-        return str(_engine().evaluate_outtmpl(part, dict(facts), sanitize=True))
+        return str(grammar().evaluate_outtmpl(part, dict(facts), sanitize=True))
     except (ValueError, TypeError, KeyError) as error:
         raise OptionRefused("output", f"cannot be rendered: {error}", value=part) from error
 

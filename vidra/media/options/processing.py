@@ -151,7 +151,7 @@ def _subtitle_languages(values: Mapping[str, Any]) -> list[str] | None:
     asked = values.get("video_subtitles")
     if asked in ("all", "best") or values.get("all_subs"):
         return ["all"] if asked != "best" else None
-    listed = list(values.get("sub_langs") or ())
+    listed: list[str] = list(values.get("sub_langs") or ())
     if asked == "none":
         return listed
     languages: list[str] = [*(f"{code}.*" for code in asked or ()), *listed]

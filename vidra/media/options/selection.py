@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidra.errors import OptionRefused
-from vidra.media.foreign import Foreign
+from vidra.media.grammar import grammar
 
 _AUDIO_ONLY = "bestaudio/best[acodec!=none]"
 _HAS_VIDEO = re.compile(
@@ -81,11 +81,8 @@ def _join(alternatives: Sequence[str]) -> str:
 
 
 def _check_grammar(selection: str) -> None:
-    from yt_dlp import YoutubeDL  # noqa: PLC0415 - costs 0.3 s, and `vidra --help` needs none of it
-
-    engine: Foreign = YoutubeDL
     try:
-        engine({"quiet": True, "cachedir": False}, auto_init=False).build_format_selector(selection)
+        grammar().build_format_selector(selection)
     except SyntaxError as error:
         reason = str(error).splitlines()[0]
         raise OptionRefused(
