@@ -88,6 +88,9 @@ class AddressGuard:
         if ip is not None and not self.allowed(ip, host, port):
             raise _not_public(f"//{_bracketed(host)}:{port}", host)
 
+    def opened(self, connection: object) -> None:
+        """Hear of every HTTP connection that dialled; a subclass may keep it, to end it from outside."""
+
     def connect(
         self, host: str, port: int, *, timeout: float | None, source_address: tuple[str, int] | None = None
     ) -> socket.socket:

@@ -40,6 +40,7 @@ class _GuardedConnection(HTTPConnection):
             raise NewConnectionError(self, f"no connection to {self.host}: {error}") from error
         for option in self.socket_options or ():
             sock.setsockopt(*option)
+        self.guard.opened(self)
         return sock
 
     def _dial(self) -> socket.socket:

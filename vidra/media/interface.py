@@ -6,7 +6,8 @@ Nothing of yt-dlp passes this door: no info dicts, no exceptions, no `YoutubeDL`
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from pathlib import Path
@@ -42,7 +43,11 @@ class MediaEntry:
     """One thing that can be downloaded, as far as listing or extraction told."""
 
     key: str
-    """Download archive key, `extractor id`, extractor in lower case; stable across runs."""
+    """Download archive key, `extractor id`, extractor in lower case; stable across runs.
+
+    Extractors for any site have ids that mean nothing elsewhere (`default` of `…/default.mp3`), so
+    their keys end in a digest that keeps two sites apart; `archive_key` is what yt-dlp would write.
+    """
     url: str
     """Page or media URL, without yt-dlp's smuggled data."""
     index: int | None = None
@@ -67,6 +72,8 @@ class MediaEntry:
     extractor: str | None = None
     tags: tuple[str, ...] = ()
     thumbnails: tuple[Thumbnail, ...] = ()
+    archive_key: str | None = None
+    """The key yt-dlp itself would use, where it differs from `key`."""
     error: str | None = None
     """Why this entry cannot be downloaded, when the listing itself already said so."""
 
@@ -99,7 +106,7 @@ class Progress:
 
     stage: Stage
     stage_name: str
-    """The stage in finer words: `downloading_fragments`, `Merger`, `EmbedThumbnail` …"""
+    """The stage in finer words: `downloading_fragments`, `merging` … (client contract, section 9)."""
     percent: float | None = None
     """0–100 over all streams of the entry."""
     stage_percent: float | None = None
@@ -152,18 +159,42 @@ ProgressSink = Callable[[Progress], None]
 LogSink = Callable[[LogLevel, str], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StopSignal:
-    """Tells the threads that work on a job to stop; set once, never cleared."""
+    """Tells the threads that work on something to stop; set once, never cleared. Equal only to itself."""
 
     reason: str = "cancelled"
     _event: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _calls: list[Callable[[], None]] = field(default_factory=list)
 
     def set(self, reason: str = "cancelled") -> None:
         """Ask for the stop; the first reason wins."""
-        if not self._event.is_set():
+        with self._lock:
+            if self._event.is_set():
+                return
             self.reason = reason
             self._event.set()
+            calls = list(self._calls)
+        for call in calls:
+            call()
+
+    @contextmanager
+    def calling(self, call: Callable[[], None]) -> Iterator[None]:
+        """Have `call` called, once, if the stop is asked for inside the `with`; on any thread, and quick.
+
+        It is what wakes a thread that sits in a socket or waits for a child process.
+        """
+        with self._lock:
+            already = self._event.is_set()
+            self._calls.append(call)
+        try:
+            if already:
+                call()
+            yield
+        finally:
+            with self._lock:
+                self._calls.remove(call)
 
     @property
     def is_set(self) -> bool:

@@ -1,0 +1,55 @@
+"""Tells whether a file in the library is the very video that is about to be downloaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidra.media.components import clean_component
+from vidra.media.entries import stands_in_for_any_site
+
+_LARGEST_NOTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What makes a video this one and no other."""
+
+    id: str
+    extractor: str | None
+    page: str | None
+    """Address of its page."""
+
+    @classmethod
+    def of(cls, info: Mapping[str, Any]) -> Identity:
+        """Read it from an info dict."""
+        extractor = info.get("extractor_key") or info.get("extractor")
+        return cls(
+            id=str(info.get("id")),
+            extractor=str(extractor).lower() if extractor else None,
+            page=info.get("webpage_url"),
+        )
+
+    def owns(self, media: Path) -> bool:
+        """Whether an existing media file is this video: by the info JSON beside it, else by its `[id]`.
+
+        An id that was made from the address says nothing by itself, so then only the info JSON counts.
+        """
+        notes = _notes_of(media)
+        if notes is not None:
+            return Identity.of(notes) == self
+        return not stands_in_for_any_site(self.extractor) and f"[{clean_component(self.id)}]" in media.stem
+
+
+def _notes_of(media: Path) -> dict[str, Any] | None:
+    notes = media.with_name(f"{media.stem}.info.json")
+    try:
+        if notes.stat().st_size > _LARGEST_NOTES:
+            return None
+        read = json.loads(notes.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return read if isinstance(read, dict) else None

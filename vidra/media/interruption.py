@@ -1,0 +1,129 @@
+"""Wakes a thread that is stuck inside yt-dlp: in a socket, or waiting for ffmpeg.
+
+Closing a socket from another thread does not wake its reader; shutting it down does. Child processes
+are attributed to the session that started them through a context variable, because one process runs
+several sessions and must end only the right one's ffmpeg.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from weakref import WeakSet
+
+from yt_dlp.postprocessor import embedthumbnail, ffmpeg
+from yt_dlp.utils import Popen
+
+from vidra.media.addresses import AddressGuard
+from vidra.media.foreign import Foreign
+
+_Popen: Foreign = Popen
+
+
+class Interrupter:
+    """Everything one session has open that can block it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._responses: WeakSet[Foreign] = WeakSet()
+        self._connections: WeakSet[Foreign] = WeakSet()
+        self._children: set[subprocess.Popen[Any]] = set()
+
+    def add_response(self, response: Foreign) -> None:
+        """Remember a response whose body may be read for a long time."""
+        with self._lock:
+            self._responses.add(response)
+
+    def add_connection(self, connection: Foreign) -> None:
+        """Remember a connection on which an answer may be awaited for a long time."""
+        with self._lock:
+            self._connections.add(connection)
+
+    @contextlib.contextmanager
+    def adopting_children(self) -> Iterator[None]:
+        """Attribute the programs that yt-dlp starts on this thread to this session."""
+        _watch_programs()
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    def interrupt(self) -> None:
+        """End every read and every program that is under way; the thread inside gets an error."""
+        with self._lock:
+            connections, responses = list(self._connections), list(self._responses)
+            children = list(self._children)
+        for child in children:
+            child.kill()
+        for connection in connections:
+            _shut(getattr(connection, "sock", None))
+        for response in responses:
+            raw = getattr(getattr(response, "_requests_response", None), "raw", None)
+            if raw is not None and hasattr(raw, "shutdown"):
+                # Nothing to end (ValueError), or the other side was quicker (OSError).
+                with contextlib.suppress(OSError, RuntimeError, ValueError):
+                    raw.shutdown()
+
+    def started(self, child: subprocess.Popen[Any]) -> None:
+        """Remember a program."""
+        with self._lock:
+            self._children.add(child)
+
+    def ended(self, child: subprocess.Popen[Any]) -> None:
+        """Forget a program."""
+        with self._lock:
+            self._children.discard(child)
+
+
+_current: ContextVar[Interrupter | None] = ContextVar("vidra_interrupter", default=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchfulGuard(AddressGuard):
+    """The address guard, also telling an interrupter about every connection that is opened."""
+
+    interrupter: Interrupter = field(compare=False)
+
+    def opened(self, connection: Foreign) -> None:
+        """Remember the connection."""
+        self.interrupter.add_connection(connection)
+
+
+class _WatchedPopen(_Popen):  # type: ignore[misc]  # yt-dlp ships no types
+    """yt-dlp's way to run a program, known to the session on whose behalf it runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._interrupter = _current.get()
+        if self._interrupter:
+            self._interrupter.started(self)
+
+    def __exit__(self, *args: object) -> None:
+        try:
+            super().__exit__(*args)
+        finally:
+            if self._interrupter:
+                self._interrupter.ended(self)
+
+
+@cache
+def _watch_programs() -> None:
+    """Put our class where yt-dlp's post-processors look for theirs; there is no other hook."""
+    modules: tuple[Foreign, ...] = (embedthumbnail, ffmpeg)
+    for module in modules:
+        module.Popen = _WatchedPopen
+
+
+def _shut(sock: socket.socket | None) -> None:
+    if sock is not None:
+        # Already closed, or never connected: then nobody is waiting in it either.
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
