@@ -31,8 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     from typer.main import get_command  # noqa: PLC0415 - as the root app below
 
+    from vidra.cli import completion  # noqa: PLC0415 - the same
     from vidra.cli.root import app  # noqa: PLC0415 - keeps `import vidra.cli` cheap for the other modules
 
+    if completion.VARIABLE in os.environ:
+        completion.register_shells()
     try:
         code = get_command(app).main(list(arguments), prog_name=failures.PROGRAM, standalone_mode=False)
     except typer.TyperException as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from enum import StrEnum, unique
 from pathlib import Path
+from typing import Final
 
 import typer
 from typer import completion
@@ -27,6 +28,18 @@ class Shell(StrEnum):
     FISH = "fish"
     POWERSHELL = "powershell"
     PWSH = "pwsh"
+
+
+VARIABLE: Final = "_VIDRA_COMPLETE"
+"""Set by the scripts when they ask what could come next."""
+
+
+def register_shells() -> None:
+    """Teach click Typer's shells; needed before a completion is answered.
+
+    Typer does this only as a side effect of making its own completion options, which we replace.
+    """
+    completion.get_completion_inspect_parameters()
 
 
 def show_completion(ctx: typer.Context, param: typer.CallbackParam, shell: Shell | None) -> None:

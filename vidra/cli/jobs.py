@@ -38,7 +38,8 @@ def list_jobs(
     ctx: typer.Context,
     *,
     status: Annotated[
-        list[JobStatus] | None, typer.Option(help="Only jobs with this status; may be given many times.")
+        list[JobStatus] | None,
+        typer.Option(metavar="STATUS", help="Only jobs with this status; may be given many times."),
     ] = None,
     owner: Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this owner.")] = None,
     as_json: Json = False,
@@ -87,7 +88,7 @@ def show_logs(
     """Print the latest log lines of a job."""
 
     def show(line: LogLine) -> None:
-        typer.echo(json.dumps(log_json(line), ensure_ascii=False) if as_json else log_text(line))
+        typer.echo(json.dumps(log_json(line)) if as_json else log_text(line))
 
     with Invocation.of(ctx).state() as state:
         job_id = find_job(state, job).job_id

@@ -14,7 +14,7 @@ from vidra.cli.progress.wording import duration, percent, shorten, size, speed, 
 from vidra.state.interface import Entry
 
 _TITLE_CELLS = 28
-_TITLE_AT_LEAST = 10
+_TITLE_AT_LEAST = 16
 _BAR_CELLS = 24
 _BAR_AT_LEAST = 8
 _GAP = 2
@@ -89,7 +89,9 @@ def draw(row: Row, width: int, *, ascii_only: bool = False) -> Text:
     name_cells = min(_TITLE_CELLS, spare) if bar else spare
     if bar:
         bar = min(_BAR_CELLS, bar + spare - name_cells)
-    return _assemble(row, figures, max(0, name_cells), bar, ascii_only=ascii_only)
+    text = _assemble(row, figures, max(0, name_cells), bar, ascii_only=ascii_only)
+    text.truncate(width)
+    return text
 
 
 def _needed(figures: Sequence[str], bar: int) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from typing import Any, Final, TextIO, assert_never
-
-import orjson
 
 from vidra.cli.progress.board import Board
 from vidra.cli.progress.changes import (
@@ -147,5 +146,6 @@ class JsonRenderer(Renderer):
 
     def _print(self, event: dict[str, Any]) -> None:
         event = {"event": event.pop("event"), "time": iso(self._clock.now()), **event}
-        self._out.write(orjson.dumps(event).decode() + "\n")
+        # ASCII only: U+2028 in a title would end the line for readers that split like Python does.
+        self._out.write(json.dumps(event) + "\n")
         self._out.flush()
