@@ -42,7 +42,9 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stop:
-    """An operator wants it stopped."""
+    """Stop it. Without an operator, because we leave ourselves, `failed` stays `failed`."""
+
+    operator: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -112,8 +112,10 @@ class Machine:
         match happening:
             case Start(operator=operator):
                 self._on_start(operator=operator)
-            case Stop():
+            case Stop(operator=True):
                 self._on_stop("stopped by the operator")
+            case Stop():
+                self._on_leave()
             case Restart():
                 self._on_restart()
             case Reset():
@@ -163,6 +165,13 @@ class Machine:
         if self._owned and self.state in _LIVING:
             self._end(Act.END)
         self._become(BackendState.STOPPING if self._ending else BackendState.STOPPED, reason)
+
+    def _on_leave(self) -> None:
+        if self.state is BackendState.FAILED:
+            self._timers.clear()
+            self._start_after_end = False
+        else:
+            self._on_stop("the supervisor stops")
 
     def _on_restart(self) -> None:
         self._crashes.clear()

@@ -122,7 +122,7 @@ class Runner:
         self._process: Process | None = None
         self._ending = self._closed = False
         self._last_exit: ExitReport | None = None
-        self._judged = asyncio.Event()
+        self._judged, self._at_rest = asyncio.Event(), asyncio.Event()
 
     # --- for the supervisor
 
@@ -152,6 +152,11 @@ class Runner:
         """Hand over what a person wants; a stop is remembered, so that our next start respects it."""
         self._keep(stopped=isinstance(happening, Stop))
         await self.post(happening)
+
+    async def leave(self) -> None:
+        """End what runs because the supervisor leaves; return once nothing runs any more."""
+        await self.post(Stop(operator=False))
+        await self._at_rest.wait()
 
     async def probe(self) -> Probe | None:
         """Probe now and return the answer; None where asking makes no sense at the moment."""
@@ -271,8 +276,11 @@ class Runner:
     def _settle(self) -> None:
         """After an event: keep what the next supervisor must know, and give up what is not needed."""
         machine = self._machine
-        if machine.state in _PORTLESS and self._process is None:
+        if machine.state in _PORTLESS and self._process is None and not self._ending:
             self._launcher.give_port_back()
+            self._at_rest.set()
+        else:
+            self._at_rest.clear()
         if machine.state is BackendState.HEALTHY:
             self._launcher.settled()
         failed = machine.reason if machine.state is BackendState.FAILED else None
@@ -348,7 +356,8 @@ class Runner:
         if process is not self._process or self._ending:
             return  # the stop sequence that is under way reports it
         report = self._after_end(await self._new_ending(process).kill())
-        starting = self._machine.state is BackendState.STARTING
+        # Without a health route nobody ever saw it work, so it may still be starting for all we know.
+        starting = self._machine.state is BackendState.STARTING or self.spec.health is None
         permanent = missing_dependency(report.tail) if starting and report.code == 1 else None
         self.teller.evidence, _ = split_trace(report.tail)
         self.book.remark(f"ended unexpectedly: {report}", error=True, evidence=report.tail)

@@ -41,7 +41,6 @@ _log = logging.getLogger(__name__)
 
 _BURIAL_ROUND: Final = 30.0
 """Seconds between looks for dead orphans."""
-_ENDED: Final = frozenset({BackendState.STOPPED, BackendState.FAILED, BackendState.FOREIGN})
 
 
 class Supervisor:
@@ -79,11 +78,11 @@ class Supervisor:
         """Take over and start; returns before the back ends are ready."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock.acquire()
-        if self._subreaper and become_subreaper():
-            self._burials = asyncio.create_task(self._bury(), name="undertaker")
-        survivors = await asyncio.to_thread(find_survivors, f"{self._home}:")
-        for spec in self._specs.values():
-            self._run(spec, survivors)
+        try:
+            await self._begin()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -194,6 +193,13 @@ class Supervisor:
 
     # --- inside
 
+    async def _begin(self) -> None:
+        if self._subreaper and become_subreaper():
+            self._burials = asyncio.create_task(self._bury(), name="undertaker")
+        survivors = await asyncio.to_thread(find_survivors, f"{self._home}:")
+        for spec in self._specs.values():
+            self._run(spec, survivors)
+
     @property
     def _home(self) -> str:
         """Distinguishes our processes from those of other supervisors: a folder has one at a time."""
@@ -238,9 +244,9 @@ class Supervisor:
             if task.done():
                 await Ending(None, mark=self._mark(name), timings=timings).run(ask=None)
             else:
-                await runner.post(Stop())
                 limit = timings.shutdown_grace + timings.term_grace + 2 * timings.kill_grace
-                await self.wait(name, _ENDED, limit=limit)
+                async with asyncio.timeout(limit):
+                    await runner.leave()
         except TimeoutError:
             _log.error("%s could not be ended; see %s", name, runner.book.path)
         finally:
