@@ -13,6 +13,9 @@ from vidra.redaction import redact
 from vidra.state import State
 from vidra.state.interface import Entry, EntryStatus, JobProgress, LogLine
 
+RunLogger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+"""What Prefect hands out."""
+
 TICK_SECONDS = 0.25
 """Shortest time between two stored ticks of an entry: clients are promised at most four a second."""
 
@@ -32,7 +35,7 @@ class JobReporter:
     """
 
     def __init__(
-        self, state: State, job_id: str, *, run_logger: logging.Logger, clock: Clock = SYSTEM_CLOCK
+        self, state: State, job_id: str, *, run_logger: RunLogger, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         self._state, self._job_id, self._logger, self._clock = state, job_id, run_logger, clock
         self._entries = state.entries(job_id)
@@ -82,9 +85,7 @@ class JobReporter:
 
     def started(self, entry: Entry) -> None:
         """Mark the entry as being worked on; what an earlier attempt left behind is cleared."""
-        self._entries.update(
-            entry.index, status=EntryStatus.ACTIVE, error=None, error_at=None, progress=None
-        )
+        self._entries.update(entry.index, status=EntryStatus.ACTIVE, error=None, error_at=None, progress=None)
 
     def completed(self, entry: Entry, media: DownloadedMedia) -> None:
         """Record the verified result of an entry."""

@@ -9,7 +9,6 @@ import anyio
 from prefect import Task
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import exponential_backoff
 
 from vidra.errors import TryLater
 from vidra.settings import DownloadSettings
@@ -32,8 +31,8 @@ def retry_policy(settings: DownloadSettings) -> TaskPolicy:
     """Return the policy the settings ask for: exponential back-off with jitter, `Retry-After` honoured."""
     return TaskPolicy(
         retries=settings.retries,
-        retry_delay_seconds=exponential_backoff(settings.retry_backoff)(max(1, settings.retries)),
-        retry_jitter_factor=0.3,
+        retry_delay_seconds=_delays(settings),
+        retry_jitter_factor=settings.retry_jitter,
         retry_condition_fn=only_try_later(settings.retry_after_cap),
         # What was downloaded is known from the journal; Prefect's own result cache would only copy it.
         cache_policy=NO_CACHE,
@@ -42,7 +41,9 @@ def retry_policy(settings: DownloadSettings) -> TaskPolicy:
 
 
 def only_try_later(cap: float) -> RetryCondition:
-    """Return a condition that waits out `Retry-After` (at most `cap` seconds) and allows `TryLater` only.
+    """Return a condition that allows `TryLater` only, after waiting out its `Retry-After`.
+
+    A wait beyond `cap` seconds is refused: the entry fails, with the time that was asked for in its message.
 
     Prefect's delays are fixed beforehand, so the time the other side asked for is waited here; the
     back-off of the policy comes on top and spreads the workers that were told the same second.
@@ -52,8 +53,17 @@ def only_try_later(cap: float) -> RetryCondition:
         error = state.data
         if not isinstance(error, TryLater):
             return False
-        if error.retry_after:
-            await anyio.sleep(min(error.retry_after, cap))
+        wanted = error.retry_after or 0.0
+        if wanted > cap:
+            return False
+        await anyio.sleep(wanted)
         return True
 
     return condition
+
+
+def _delays(settings: DownloadSettings) -> list[float]:
+    return [
+        min(settings.retry_delay * settings.retry_backoff**attempt, settings.retry_delay_max)
+        for attempt in range(max(1, settings.retries))
+    ]

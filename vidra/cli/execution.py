@@ -17,12 +17,12 @@ from vidra.engine.submission import resume_or_submit
 from vidra.errors import EngineError, JobNotFound
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
-from vidra.state import open_state
-from vidra.state.interface import JobStatus, State
+from vidra.state import State, open_state
+from vidra.state.interface import JobStatus
 
 _NOTICES = {
     EngineStage.STARTING: "No engine is running: starting a private Prefect server for this run",
-    EngineStage.MIGRATING: "First start: preparing the private server's database, this takes a few seconds more",
+    EngineStage.MIGRATING: "First start: preparing the server's database, this takes a few seconds",
     EngineStage.STOPPING: "Stopping the private Prefect server",
 }
 

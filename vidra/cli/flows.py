@@ -136,4 +136,5 @@ def _run(
     )
     verbose = invocation.verbosity >= Verbosity.VERBOSE
     renderer = open_renderer(display, out=sys.stdout, err=sys.stderr, verbose=verbose, dry_run=dry_run)
+    os.environ.update(invocation.environment())  # the flow loads its settings by itself, wherever it runs
     return execute(flow, parameters, settings=invocation.settings(), renderer=renderer)

@@ -17,7 +17,8 @@ from vidra.cli.progress import (
     ProgressChanged,
     Renderer,
 )
-from vidra.state.interface import Change, ChangeKind, Entry, State
+from vidra.state import Change, ChangeKind, State
+from vidra.state.interface import Entry
 
 
 class JobFollower:

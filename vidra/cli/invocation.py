@@ -56,6 +56,12 @@ class Invocation:
         """Settings given on the command line, by dotted key."""
         return {} if self.data_dir is None else {"storage.data_dir": self.data_dir}
 
+    def environment(self) -> dict[str, str]:
+        """Return variables with which another process loads the same settings."""
+        from vidra.settings import settings_environment  # noqa: PLC0415 - as below
+
+        return settings_environment(config=self.config, overrides=self.overrides)
+
     def settings(self) -> Settings:
         """Load the settings as these options say; raises `ConfigError`."""
         from vidra.settings import load_settings  # noqa: PLC0415 - `vidra --help` must not import pydantic

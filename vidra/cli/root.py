@@ -90,4 +90,14 @@ def root(
     """Remember the global options for the command that follows."""
     verbosity = Verbosity.QUIET if quiet else Verbosity(verbose)
     ctx.obj = Invocation(config=config, data_dir=data_dir, verbosity=verbosity, debug=debug)
-    logging.basicConfig(level=verbosity.log_level, format="%(levelname)s %(name)s: %(message)s")
+    _log_to_stderr(verbosity)
+
+
+def _log_to_stderr(verbosity: Verbosity) -> None:
+    """Show what libraries log; a run's own lines come through its display, so Prefect's copies do not."""
+    handler = logging.StreamHandler()
+    handler.setLevel(verbosity.log_level)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    if verbosity < Verbosity.DEBUG:
+        handler.addFilter(lambda record: not record.name.startswith("prefect"))
+    logging.basicConfig(handlers=[handler], level=verbosity.log_level)

@@ -1,0 +1,59 @@
+"""The main job: a URL becomes verified files in the library."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from tasks.artifacts import publish_downloads, publish_plan
+from tasks.downloads import download_entries
+from tasks.job_work import JobWork, open_job
+from tasks.listing import list_entries
+from vidra.errors import VidraError
+from vidra.media.request import DownloadRequest
+
+
+def _run_name() -> str:
+    request = DownloadRequest.model_validate(flow_run.parameters["request"])
+    return f"download {request.job_id or request.urls[0]}"
+
+
+@flow(
+    name="download-job",
+    description="Download what the URLs name, verify it and put it into the library.",
+    flow_run_name=_run_name,
+    validate_parameters=True,
+    persist_result=False,
+)
+async def download_job(request: DownloadRequest) -> State[None]:
+    """Work on one job: list its entries, download each with bounded concurrency, record the result.
+
+    An entry fails alone. The final state is Completed when at least one entry arrived and Failed when
+    none did; the job record, not this state, is the truth about the job.
+    """
+    work = open_job(request, run_logger=get_run_logger(), flow_run_id=flow_run.get_id())
+    try:
+        await _download(work, dry_run=request.dry_run)
+    except VidraError as error:
+        work.fail(error)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        work.interrupt()
+        raise
+    finally:
+        work.close()
+    return work.final_state()
+
+
+async def _download(work: JobWork, *, dry_run: bool) -> None:
+    await list_entries(work)
+    if dry_run:
+        await publish_plan(work.job_id, work.pending_entries())
+        work.forget()
+        return
+    await download_entries(work)
+    work.finish()
+    await publish_downloads(work.job_id, work.entries())

@@ -1,0 +1,41 @@
+"""Tables in the Prefect UI that a person wants to look at after a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect.artifacts import acreate_table_artifact
+
+from vidra.state.interface import Entry
+
+MOST_ROWS = 1000
+"""Longer tables make the Prefect UI unusable; the job's entries have them all."""
+
+
+async def publish_downloads(job_id: str, entries: Sequence[Entry]) -> None:
+    """Leave a table of what was downloaded, and of what was not and why."""
+    await _publish("downloads", f"What job `{job_id}` downloaded", job_id, entries)
+
+
+async def publish_plan(job_id: str, entries: Sequence[Entry]) -> None:
+    """Leave a table of what a run would download."""
+    await _publish("plan", f"What job `{job_id}` would download", job_id, entries)
+
+
+async def _publish(kind: str, description: str, job_id: str, entries: Sequence[Entry]) -> None:
+    table = [_row(entry) for entry in entries[:MOST_ROWS]]
+    if len(entries) > MOST_ROWS:
+        description += f" (the first {MOST_ROWS} of {len(entries)})"
+    await acreate_table_artifact(table=table, key=f"{kind}-{job_id.lower()}", description=description)
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    return {
+        "#": entry.index,
+        "title": entry.title or entry.url,
+        "status": entry.status.value,
+        "size (bytes)": entry.size or "",
+        "duration (s)": round(entry.duration, 1) if entry.duration else "",
+        "file": entry.main_file or "",
+        "error": entry.error or "",
+    }

@@ -1,0 +1,43 @@
+"""Downloads a job's entries side by side, each as a Prefect task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prefect import task
+
+from tasks.job_work import JobWork
+from tasks.retry_policy import retry_policy
+from vidra.errors import Cancelled
+from vidra.media.interface import DownloadedMedia
+from vidra.state.interface import Entry
+
+
+@task(name="download entry", task_run_name="download {entry.title}")
+async def download_entry(work: JobWork, entry: Entry) -> DownloadedMedia:
+    """Download, verify and deliver one entry. Raises the media room's errors; `TryLater` is retried."""
+    return await work.sessions.run(lambda session, stop: work.download(session, entry, stop))
+
+
+async def download_entries(work: JobWork) -> None:
+    """Download every entry that is not done, at most `downloads.concurrency` at a time."""
+    slots = asyncio.Semaphore(work.settings.downloads.concurrency)
+    async with asyncio.TaskGroup() as group:
+        for entry in work.pending_entries():
+            group.create_task(_download_alone(work, entry, slots))
+
+
+async def _download_alone(work: JobWork, entry: Entry, slots: asyncio.Semaphore) -> None:
+    """Download one entry; its failure is recorded and stays its own."""
+    async with slots:
+        work.reporter.started(entry)
+        settings = work.settings.downloads
+        run = download_entry.with_options(timeout_seconds=settings.entry_timeout, **retry_policy(settings))
+        try:
+            media = await run(work, entry)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - the outermost edge of an entry; recorded, and the job fails with it
+            work.reporter.failed(entry, error)
+        else:
+            work.record(entry, media)

@@ -1,0 +1,205 @@
+"""One flow run's hold on one job: its lock, its record, its options and its worker threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect.client.schemas.objects import State as FlowState
+from prefect.states import Completed, Failed
+
+from tasks.records import is_playlist, job_metadata, media_entry, stored_entries
+from tasks.reporting import JobReporter, RunLogger
+from tasks.sessions import SessionPool
+from vidra.clock import SYSTEM_CLOCK, iso
+from vidra.engine.resolution import resolve_job
+from vidra.engine.submission import submit
+from vidra.errors import JobConflict, VidraError
+from vidra.media.interface import DownloadedMedia, Listing, LogLevel, StopSignal
+from vidra.media.request import DownloadRequest
+from vidra.media.session import MediaSession
+from vidra.redaction import redact
+from vidra.settings import Settings, load_settings
+from vidra.state import JobLock, State, open_state
+from vidra.state.interface import TERMINAL, Entry, EntryStatus, Job, JobKind, JobStatus
+
+STARTABLE = frozenset(JobStatus) - TERMINAL
+"""A run may take up any job that is not over; the job's lock keeps a second run away."""
+
+
+class JobWork:
+    """What the steps of a flow need to work on a job. Made by `open_job`, ended by `close`."""
+
+    def __init__(
+        self, job: Job, *, settings: Settings, state: State, lock: JobLock, run_logger: RunLogger
+    ) -> None:
+        self.job, self.settings, self.state = job, settings, state
+        self._lock = lock
+        self._at_work = threading.local()  # which entry a worker thread's log lines are about
+        self.reporter = JobReporter(state, job.job_id, run_logger=run_logger)
+        self._resolved = resolve_job(job, settings=settings, state=state)
+        self.sessions = SessionPool(self._open_session, size=settings.downloads.concurrency)
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.job.job_id
+
+    def entries(self) -> Sequence[Entry]:
+        """Return the job's entries as they are stored now."""
+        return self.state.entries(self.job_id).all()
+
+    def pending_entries(self) -> Sequence[Entry]:
+        """Return the entries that this run has to download: neither done nor removed nor known to be bad."""
+        archived = self.state.archive.keys() if self.job.skip_archived else frozenset()
+        done = {EntryStatus.COMPLETED, EntryStatus.REMOVED}
+        return [e for e in self.entries() if e.status not in done and e.url and e.key not in archived]
+
+    def store_listings(self, listings: Sequence[Listing]) -> None:
+        """Store what the URLs turned out to be: entries in one transaction, then the job's facts."""
+        entries = stored_entries(listings)
+        self.state.entries(self.job_id).put(entries)
+        self.job = self.state.jobs.update(
+            self.job_id,
+            kind=JobKind.PLAYLIST if is_playlist(listings) else JobKind.VIDEO,
+            metadata={**self.job.metadata, **job_metadata(listings)},
+            total_items=len(entries),
+        )
+
+    def begin(self) -> None:
+        """Say that the downloads begin."""
+        self.reporter.begin(self.entries())
+        self.job = self.state.jobs.transition(self.job_id, JobStatus.RUNNING, allowed_from=STARTABLE)
+
+    def download(self, session: MediaSession, entry: Entry, stop: StopSignal) -> DownloadedMedia:
+        """Download one entry on the calling thread. Raises the media room's errors."""
+        self._at_work.entry = entry
+        try:
+            return session.download(
+                media_entry(entry),
+                workdir=self._resolved.workdir,
+                stop=stop,
+                progress=lambda progress: self.reporter.tick(entry, progress),
+                existing=Path(entry.main_file) if entry.main_file else None,
+            )
+        finally:
+            self._at_work.entry = None
+
+    def list(self, session: MediaSession, url: str, stop: StopSignal) -> Listing:
+        """Ask what the URL names, on the calling thread. Raises the media room's errors."""
+        return session.list(url, stop=stop)
+
+    def record(self, entry: Entry, media: DownloadedMedia) -> None:
+        """Record a verified download: the archive first, as it may say more than the job, never less."""
+        if self.settings.downloads.write_archive:
+            self.state.archive.add(media.key)
+        self.reporter.completed(entry, media)
+
+    def finish(self) -> None:
+        """Record how the job ended, from what its entries say."""
+        tally = self.state.entries(self.job_id).tally()
+        failed, completed = tally.get(EntryStatus.FAILED, 0), tally.get(EntryStatus.COMPLETED, 0)
+        if not failed:
+            self._end(JobStatus.COMPLETED, None)
+        elif completed:
+            self._end(JobStatus.COMPLETED_WITH_ERRORS, f"{failed} of {failed + completed} entries failed")
+        else:
+            self._end(JobStatus.FAILED, self._why_all_failed(failed))
+
+    def fail(self, error: VidraError) -> None:
+        """Record that the job failed as a whole."""
+        text = redact(str(error))
+        self.reporter.log(LogLevel.ERROR, text)
+        self._end(JobStatus.FAILED, text)
+
+    def interrupt(self) -> None:
+        """Record that the run was stopped; what is there is kept, and the job can be resumed."""
+        self.sessions.stop("interrupted")
+        for entry in self.entries():
+            if entry.status is EntryStatus.ACTIVE:
+                self.state.entries(self.job_id).update(entry.index, status=EntryStatus.PENDING)
+        self.reporter.log(LogLevel.WARNING, "Interrupted; partial files are kept and will be resumed")
+        self._end(JobStatus.PAUSED, None)
+
+    def forget(self) -> None:
+        """Leave no trace of the job: the end of a dry run."""
+        self.state.remove_job(self.job_id)
+
+    def close(self) -> None:
+        """End the threads, release the job and close the state."""
+        self.sessions.close()
+        self._lock.release()
+        self.state.close()
+
+    def final_state(self) -> FlowState[None]:
+        """Return the Prefect state that says how the job ended; failures are told, not raised."""
+        tally = ", ".join(f"{n} {s}" for s, n in self.state.entries(self.job_id).tally().items() if n)
+        message = ": ".join(filter(None, (self.job.status.value, self.job.error, tally)))
+        return (Failed if self.job.status is JobStatus.FAILED else Completed)(message=message)
+
+    def _why_all_failed(self, failed: int) -> str:
+        first = next(entry.error for entry in self.entries() if entry.status is EntryStatus.FAILED)
+        return first or "unknown error" if failed == 1 else f"all {failed} entries failed; the first: {first}"
+
+    def _end(self, status: JobStatus, error: str | None) -> None:
+        done = [entry for entry in self.entries() if entry.status is EntryStatus.COMPLETED]
+        single = done[0].main_file if self.job.kind is JobKind.VIDEO and done else None
+        self.job = self.state.jobs.transition(
+            self.job_id,
+            status,
+            allowed_from=STARTABLE,
+            error=error,
+            main_file=single,
+            finished_at=iso(SYSTEM_CLOCK.now()),
+        )
+
+    def _log(self, level: LogLevel, message: str) -> None:
+        self.reporter.log(level, message, entry=getattr(self._at_work, "entry", None))
+
+    def _open_session(self) -> MediaSession:
+        return MediaSession(
+            options=self._resolved.options,
+            network=self._resolved.network,
+            library=self.settings.downloads.library,
+            log=self._log,
+            free_space_floor=self.settings.downloads.free_space_floor,
+        )
+
+
+def open_job(request: DownloadRequest, *, run_logger: RunLogger, flow_run_id: str | None) -> JobWork:
+    """Take hold of the request's job, storing it first if it is new.
+
+    Raises `JobConflict` if the job is over or somebody else works on it, `JobNotFound`, and what
+    `submit` and `resolve_job` raise; a stored job is failed with that error.
+    """
+    settings = load_settings()
+    storage = settings.storage
+    state = open_state(
+        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
+    )
+    job = (
+        state.jobs.get(request.job_id) if request.job_id else submit(request, settings=settings, state=state)
+    )
+    lock = state.job_lock(job.job_id, purpose=f"flow run {flow_run_id}")
+    if not lock.try_acquire():
+        raise JobConflict(job.job_id, f"being worked on ({lock.holder()})", "start")
+    runs = (*job.flow_run_ids, flow_run_id) if flow_run_id else job.flow_run_ids
+    job = state.jobs.transition(
+        job.job_id,
+        JobStatus.STARTING,
+        allowed_from=STARTABLE,
+        started_at=iso(SYSTEM_CLOCK.now()),
+        finished_at=None,
+        error=None,
+        flow_run_ids=runs[-20:],
+    )
+    try:
+        return JobWork(job, settings=settings, state=state, lock=lock, run_logger=run_logger)
+    except VidraError as error:
+        state.jobs.transition(
+            job.job_id, JobStatus.FAILED, allowed_from=STARTABLE, error=redact(str(error)),
+            finished_at=iso(SYSTEM_CLOCK.now()),
+        )  # fmt: skip
+        lock.release()
+        raise

@@ -1,0 +1,75 @@
+"""Runs blocking media work on threads, each with a media session of its own, and stops it on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import anyio
+
+from vidra.media.interface import StopSignal
+from vidra.media.session import MediaSession
+
+T = TypeVar("T")
+Work = Callable[[MediaSession, StopSignal], T]
+
+
+class SessionPool:
+    """A bounded set of worker threads; each opens its media session once and keeps it.
+
+    A fresh session costs 80 ms, and one must not be shared between threads. Cancelling the awaiting
+    task (a timeout, Ctrl-C) sets the stop signal of that piece of work and waits until it has stopped,
+    so no thread goes on behind the back of a task that is over.
+    """
+
+    def __init__(self, open_session: Callable[[], MediaSession], *, size: int) -> None:
+        self._open = open_session
+        self._local = threading.local()
+        self._sessions: list[MediaSession] = []
+        self._stops: set[StopSignal] = set()
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="media")
+
+    async def run(self, work: Work[T]) -> T:
+        """Do the work on one of the threads; raises what it raises."""
+        stop = StopSignal()
+        context = contextvars.copy_context()
+        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, self._do, work, stop)
+        with self._lock:
+            self._stops.add(stop)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            stop.set("interrupted")
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([future])
+            raise
+        finally:
+            with self._lock:
+                self._stops.discard(stop)
+
+    def stop(self, reason: str) -> None:
+        """Ask everything that is under way to stop."""
+        with self._lock:
+            for signal in self._stops:
+                signal.set(reason)
+
+    def close(self) -> None:
+        """End the threads and close their sessions; what is under way is stopped first."""
+        self.stop("closing")
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for session in self._sessions:
+            session.close()
+
+    def _do(self, work: Work[T], stop: StopSignal) -> T:
+        stop.raise_if_set()
+        session: MediaSession | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = self._open()
+            with self._lock:
+                self._sessions.append(session)
+        return work(session, stop)

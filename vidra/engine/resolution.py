@@ -1,0 +1,83 @@
+"""From settings and a stored job to everything a run has to know: options, addresses, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vidra.credentials import open_credentials
+from vidra.datafiles import shipped
+from vidra.engine.job_secrets import with_secrets
+from vidra.media.addresses import NetworkPolicy
+from vidra.media.options import MediaOptions, OptionLayer, Origin, find_preset, load_presets, resolve_options
+from vidra.settings import Settings, load_secrets
+from vidra.state import State
+from vidra.state.interface import Job
+
+PARTIAL_FOLDER: Final = ".vidra-partial"
+"""Unfinished files lie here, inside the target root, so that finishing is a rename."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResolvedJob:
+    """Everything a run has to know to work on a job."""
+
+    options: MediaOptions
+    network: NetworkPolicy
+    root: Path
+    """Folder that every file of this job stays below."""
+    workdir: Path
+    """Folder of the job's unfinished files; the same in every attempt, which is what resuming needs."""
+
+
+def resolve_job(job: Job, *, settings: Settings, state: State) -> ResolvedJob:
+    """Return what a run of the job works with. Raises `OptionRefused` and `PathRefused`.
+
+    The options are checked again, as the owner may have changed the configuration since.
+    """
+    stored = state.options.load(job.job_id)[1]
+    given = with_secrets(job.job_id, stored, lambda: open_credentials(settings.storage.data_dir))
+    options = resolve(given, preset=job.preset, settings=settings)
+    root = options.home or settings.downloads.library
+    partial = settings.downloads.temp_dir or root / PARTIAL_FOLDER
+    return ResolvedJob(
+        options=options, network=network_policy(settings), root=root, workdir=partial / job.job_id
+    )
+
+
+def resolve(options: Mapping[str, Any], *, preset: str | None, settings: Settings) -> MediaOptions:
+    """Merge preset, the owner's options and the job's. Raises `OptionRefused` and `UsageError`."""
+    downloads = settings.downloads
+    own = {name: own.model_dump(exclude_unset=True) for name, own in settings.presets.items()}
+    presets = load_presets(shipped("config") / "presets", own)
+    chosen = find_preset(presets, preset or downloads.preset)
+    return resolve_options(
+        OptionLayer(origin=Origin.OWNER, values={}, output=downloads.output),
+        OptionLayer(origin=Origin.PRESET, values=chosen.options, output=chosen.output),
+        OptionLayer(origin=Origin.OWNER, values=downloads.options),
+        OptionLayer(origin=Origin.JOB, values=options),
+        allow=downloads.allow_options,
+        roots=downloads.allowed_roots,
+    )
+
+
+def network_policy(settings: Settings) -> NetworkPolicy:
+    """Return what the owner lets downloads connect to."""
+    network = settings.network
+    proxy = load_secrets().proxy
+    return NetworkPolicy(
+        allow_private=network.allow_private_addresses,
+        exceptions=frozenset(_host_and_port(text) for text in network.allowed_addresses),
+        proxy=proxy.get_secret_value() if proxy else network.proxy,
+    )
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    host, colon, port = text.rpartition(":")
+    return (
+        (host.strip("[]").lower(), int(port))
+        if colon and port.isdigit()
+        else (text.strip("[]").lower(), None)
+    )
