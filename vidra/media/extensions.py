@@ -55,6 +55,10 @@ def check_library_extension(name: str) -> str:
     pieces = name.lower().split(".")
     for length in (2, 1):
         extension = ".".join(pieces[-length:])
-        if len(pieces) > length and extension in MEDIA_EXTENSIONS | SIDECAR_EXTENSIONS:
+        if (
+            len(pieces) > length
+            and any(pieces[:-length])
+            and extension in MEDIA_EXTENSIONS | SIDECAR_EXTENSIONS
+        ):
             return extension
     raise PathRefused(repr(name), None, "files of this kind do not enter the library")
