@@ -120,9 +120,8 @@ def test_markup_and_escapes_in_a_title_are_text() -> None:
 def test_the_terminal_is_given_back_after_an_error() -> None:
     """The cursor is visible again, whatever happened."""
     console = a_terminal()
-    with pytest.raises(ZeroDivisionError), a_display(console) as display:
-        display.show(told(active(1, 10.0)))
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        _fail_in(a_display(console))
     drawn = console.file.getvalue()  # type: ignore[attr-defined] # the StringIO of a_terminal
     assert drawn.rindex("\x1b[?25h") > drawn.rindex("\x1b[?25l")
 
@@ -141,6 +140,12 @@ def test_changes_may_come_from_several_threads() -> None:
             thread.join()
         display.finish()
     assert console.export_text().count("✓") == 200
+
+
+def _fail_in(display: LiveRenderer) -> None:
+    with display:
+        display.show(told(active(1, 10.0)))
+        raise ZeroDivisionError
 
 
 def _show_done(display: LiveRenderer, indices: range) -> None:
