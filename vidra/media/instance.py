@@ -18,6 +18,7 @@ from yt_dlp.networking.exceptions import HTTPError
 
 from vidra.errors import Missing, Refused, TryLater, VidraError
 from vidra.media.addresses import NetworkPolicy
+from vidra.media.covers import use_own_covers
 from vidra.media.failures import Phase, by_status, retry_after
 from vidra.media.foreign import Foreign
 from vidra.media.interface import StopSignal
@@ -71,6 +72,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         pauses = {"http": self._breathe, "fragment": self._breathe}
         given = {"retry_sleep_functions": pauses, **params}
         super().__init__(given, auto_init="no_verbose_header")
+        use_own_covers(self)
         guard = attach_guard(self, network)
         watchful = WatchfulGuard(policy=guard.policy, resolver=guard.resolver, interrupter=interrupter)
         for handler in self._request_director.handlers.values():
@@ -86,6 +88,8 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
             response = super().urlopen(req)
         except HTTPError as error:
             response = self._after_refusal(req, error)
+        else:
+            attempt.last_status = None
         self._interrupter.add_response(response)
         return self._checked_origin(req, response) if self._is_the_file(req) else response
 
