@@ -63,11 +63,16 @@ class Capture:
         except BlockingIOError:
             return False
         *lines, self._rest = (self._rest + data).split(b"\n")
-        while len(self._rest) > _LONGEST_LINE:
-            lines.append(self._rest[:_LONGEST_LINE])
-            self._rest = self._rest[_LONGEST_LINE:]
-        self._sink([_text(line) for line in lines])
+        pieces = [piece for line in lines for piece in _cut(line)]
+        if len(self._rest) > _LONGEST_LINE:
+            *full, self._rest = _cut(self._rest)
+            pieces += full
+        self._sink([_text(piece) for piece in pieces])
         return True
+
+
+def _cut(line: bytes) -> list[bytes]:
+    return [line[place : place + _LONGEST_LINE] for place in range(0, len(line), _LONGEST_LINE)] or [b""]
 
 
 def _text(line: bytes) -> str:
