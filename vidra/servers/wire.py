@@ -24,9 +24,10 @@ READ_LIMIT: Final = 30.0
 """Seconds a server that is alive may take for one answer."""
 PATIENCE: Final = 0.75
 """Seconds without an answer after which we ask whether the server is alive at all."""
-_DECODED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
 """Bytes; a page of 500 full items is about 3 MB."""
+_DECODED: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers that describe the body as it travelled, not as we hand it on."""
 
 Query = Mapping[str, str | int] | None
 T = TypeVar("T")
@@ -221,9 +222,7 @@ async def _read(client: httpx.AsyncClient, request: httpx.Request, shown: str) -
                 raise Refused(f"{shown}: an answer of more than {LARGEST_ANSWER} bytes", url=shown)
     finally:
         await response.aclose()
-    headers = [
-        (k, v) for k, v in response.headers.multi_items() if k not in {"content-encoding", "content-length"}
-    ]
+    kept = [pair for pair in response.headers.multi_items() if pair[0] not in _DECODED]
     return httpx.Response(response.status_code, headers=kept, content=bytes(body), request=request)
 
 
