@@ -19,7 +19,6 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def answering(reply: bytes, *, delay: float = 0.0) -> AsyncIterator[str]:
     """Serve this reply to whoever comes; yields the health URL."""
-
     open_ends: list[asyncio.StreamWriter] = []
     end = asyncio.Event()
 

@@ -41,7 +41,8 @@ def first() -> Iterator[int]:
         with ExitStack() as stack:
             try:
                 for neighbour in range(port, port + 4):
-                    stack.enter_context(bound(neighbour))
+                    # Without SO_REUSEADDR: a port where old connections linger is not free enough.
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", neighbour))
             except OSError:
                 continue
         yield port
