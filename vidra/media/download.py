@@ -202,9 +202,7 @@ class Download:
         assert self._destination is not None  # noqa: S101 - `_chosen` ran, or nothing would have been downloaded
         delivery = deliver(media, self.workspace.produced(media), self._destination)
         self.meter.finish(str(delivery.media))
-        return self._result(
-            info, delivery.media, contents, sidecars=delivery.sidecars, reused=delivery.existed
-        )
+        return self._result(info, delivery.media, contents, sidecars=delivery.sidecars, reused=False)
 
     def _reused(self, there: AlreadyThereError) -> DownloadedMedia:
         self.meter.finish(str(there.path))

@@ -11,11 +11,13 @@ from urllib.parse import urldefrag
 
 from yt_dlp.utils import make_archive_id, unsmuggle_url
 
+from vidra.media.foreign import Foreign
 from vidra.media.interface import Listing, MediaEntry, Thumbnail
 
 _ANY_SITE: Final = frozenset({"generic", "html5", "html5mediaembed"})
 """Extractors whose ids are taken from the address and mean nothing outside their page."""
 
+_make_archive_id: Foreign = make_archive_id
 _UNAVAILABLE = re.compile(r"^\[(?:private|deleted|unavailable) (?:video|track)\]$", re.IGNORECASE)
 _LONGEST_TEXT: Final = 5000
 _MOST_THUMBNAILS: Final = 12
@@ -121,7 +123,7 @@ def _keys(
 ) -> tuple[str, str | None]:
     """Return our key and yt-dlp's. A feed's own id survives a changing media address, so it goes first."""
     name = (extractor or "generic").lower()
-    archive_key = make_archive_id(name, video_id) if video_id else None
+    archive_key = _make_archive_id(name, video_id) if video_id else None
     if archive_key and not stands_in_for_any_site(extractor):
         return archive_key, archive_key
     place = (

@@ -52,6 +52,8 @@ _GONE_TEXT = re.compile(
     r"(?i)unavailable|removed|deleted|does not exist|no longer|not found|terminated|no (?:video|media)"
     r"|not available"
 )
+_EXHAUSTED = re.compile(r"\[download\] Got error: ")
+"""How yt-dlp begins its message when a connection broke more often than it may retry."""
 _FORMAT_TEXT = re.compile(r"(?i)requested format is not available")
 _FULL_TEXT = re.compile(r"(?i)no space left on device|disk quota exceeded")
 _NOISE = re.compile(
@@ -93,6 +95,8 @@ def classify(error: BaseException, situation: Situation) -> VidraError:
         if meaning is not None:
             return meaning
     text = _text(error)
+    if situation.last_status is None and _EXHAUSTED.search(str(error)):
+        return TryLater(text, url=redact_url(situation.url))
     if isinstance(error, ydl.YoutubeDLError) or situation.phase is Phase.DOWNLOADING:
         return _by_text(text, situation) or MediaError(text)
     return _broken(error, situation)

@@ -66,7 +66,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         self, params: Mapping[str, Any], *, network: NetworkPolicy, interrupter: Interrupter
     ) -> None:
         plugin_dirs.value = []  # code from a user's plugin folder does not run here (SEC-05)
-        self._interrupter = interrupter
+        self.interrupter = interrupter
         self._last_extractor: str | None = None
         self.attempt = Attempt(stop=StopSignal())
         pauses = {"http": self._breathe, "fragment": self._breathe}
@@ -87,10 +87,11 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         try:
             response = super().urlopen(req)
         except HTTPError as error:
+            self.interrupter.add_response(error.response)
             response = self._after_refusal(req, error)
         else:
             attempt.last_status = None
-        self._interrupter.add_response(response)
+        self.interrupter.add_response(response)
         return self._checked_origin(req, response) if self._is_the_file(req) else response
 
     def process_info(self, info_dict: dict[str, Any]) -> None:
@@ -193,7 +194,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
             response.close()
             req.headers.pop("Range", None)
             response = super().urlopen(Request(req.url, req.data, dict(req.headers)))
-            self._interrupter.add_response(response)
+            self.interrupter.add_response(response)
             seen = Validators.of(response.headers)
         if response.status != 206 or not start:
             self._file_origin.remember(seen)

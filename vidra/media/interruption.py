@@ -14,31 +14,36 @@ import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, wraps
+from importlib import import_module
 from typing import Any
 from weakref import WeakSet
 
-from yt_dlp.postprocessor import embedthumbnail, ffmpeg
+from yt_dlp.downloader.common import FileDownloader
 from yt_dlp.utils import Popen
 
 from vidra.media.addresses import AddressGuard
 from vidra.media.foreign import Foreign
 
 _Popen: Foreign = Popen
+_TIDY_ABOVE = 64  # open things to remember before the closed ones among them are forgotten
 
 
 class Interrupter:
-    """Everything one session has open that can block it."""
+    """Everything one session has open: what can block it, and what it must not leave open."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._responses: WeakSet[Foreign] = WeakSet()
+        self._responses: set[Foreign] = set()
         self._connections: WeakSet[Foreign] = WeakSet()
+        self._files: list[Foreign] = []
         self._children: set[subprocess.Popen[Any]] = set()
 
     def add_response(self, response: Foreign) -> None:
         """Remember a response whose body may be read for a long time."""
         with self._lock:
+            if len(self._responses) > _TIDY_ABOVE:
+                self._responses = {other for other in self._responses if not other.closed}
             self._responses.add(response)
 
     def add_connection(self, connection: Foreign) -> None:
@@ -46,15 +51,27 @@ class Interrupter:
         with self._lock:
             self._connections.add(connection)
 
+    def add_file(self, file: Foreign) -> None:
+        """Remember a file that yt-dlp writes to, and forgets to close when it fails half way."""
+        with self._lock:
+            if len(self._files) > _TIDY_ABOVE:
+                self._files = [other for other in self._files if not _is_closed(other)]
+            self._files.append(file)
+
     @contextlib.contextmanager
-    def adopting_children(self) -> Iterator[None]:
-        """Attribute the programs that yt-dlp starts on this thread to this session."""
+    def watching(self) -> Iterator[None]:
+        """Attribute what yt-dlp starts and opens to this session, and close all of it at the end.
+
+        A `.part` left open would keep its lock, and the next attempt could not resume it.
+        """
         _watch_programs()
+        _watch_files()
         token = _current.set(self)
         try:
             yield
         finally:
             _current.reset(token)
+            self._release()
 
     def interrupt(self) -> None:
         """End every read and every program that is under way; the thread inside gets an error."""
@@ -71,6 +88,15 @@ class Interrupter:
                 # Nothing to end (ValueError), or the other side was quicker (OSError).
                 with contextlib.suppress(OSError, RuntimeError, ValueError):
                     raw.shutdown()
+
+    def _release(self) -> None:
+        with self._lock:
+            responses, files = self._responses, self._files
+            self._responses, self._files = set(), []
+        for opened in (*responses, *files):
+            # The disk may refuse what was still in a buffer; the failure that led here is already told.
+            with contextlib.suppress(OSError, ValueError):
+                opened.close()
 
     def started(self, child: subprocess.Popen[Any]) -> None:
         """Remember a program."""
@@ -115,10 +141,30 @@ class _WatchedPopen(_Popen):  # type: ignore[misc]  # yt-dlp ships no types
 
 
 @cache
+def _watch_files() -> None:
+    """Hear of every file that a downloader opens, on whatever thread."""
+    downloader: Foreign = FileDownloader
+    sanitize_open = downloader.sanitize_open
+
+    @wraps(sanitize_open)
+    def watched_open(self: Foreign, filename: str, open_mode: str) -> Foreign:
+        opened = sanitize_open(self, filename, open_mode)
+        if interrupter := getattr(self.ydl, "interrupter", None):
+            interrupter.add_file(opened[0])
+        return opened
+
+    downloader.sanitize_open = watched_open
+
+
+def _is_closed(file: Foreign) -> bool:
+    return bool(getattr(getattr(file, "f", file), "closed", False))
+
+
+@cache
 def _watch_programs() -> None:
     """Put our class where yt-dlp's post-processors look for theirs; there is no other hook."""
-    modules: tuple[Foreign, ...] = (embedthumbnail, ffmpeg)
-    for module in modules:
+    for name in ("embedthumbnail", "ffmpeg"):
+        module: Foreign = import_module(f"yt_dlp.postprocessor.{name}")
         module.Popen = _WatchedPopen
 
 

@@ -188,7 +188,7 @@ class MediaSession:
         """Run yt-dlp so that it can be stopped, and translate what it raises."""
         self._ydl.attempt = attempt
         attempt.stop.raise_if_set()
-        with attempt.stop.calling(self._interrupter.interrupt), self._interrupter.adopting_children():
+        with attempt.stop.calling(self._interrupter.interrupt), self._interrupter.watching():
             try:
                 return work()
             except Exception as error:

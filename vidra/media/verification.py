@@ -1,6 +1,6 @@
 """Decides whether what arrived is what was announced; nothing else lets a file into the library.
 
-MP4 and Matroska are read in place (under a millisecond); other containers cost one short ffmpeg.
+MP4 and Matroska are read in place (under a millisecond); other containers cost one pass of ffmpeg.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from vidra.media.mp4 import Contents, read_mp4
 MP4_SUFFIXES: Final = frozenset({".mp4", ".m4a", ".m4b", ".m4v", ".mov", ".3gp"})
 MATROSKA_SUFFIXES: Final = frozenset({".mkv", ".webm", ".mka", ".weba"})
 
-PROBE_TIMEOUT: Final = 60.0
-"""Seconds; reading a header takes less than one, unless the disk is asleep."""
+PROBE_TIMEOUT: Final = 600.0
+"""Seconds; a gigabyte takes about two from a fast disk, and a network share may be slow."""
 
 _HTML = re.compile(rb"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -85,21 +85,40 @@ def _read_in_place(path: Path) -> Contents | None:
 
 
 def _probe(path: Path, ffmpeg: Path | None) -> Contents:
-    """Ask ffmpeg; there is no ffprobe in the wheel, but ffmpeg describes its input as well."""
+    """Have ffmpeg read it to its end without decoding; there is no ffprobe in the wheel.
+
+    Reading, because the header of an MP3 goes on promising what was cut off.
+    """
     if ffmpeg is None:
         raise VerificationFailed(path, "only ffmpeg could tell what is in it, and there is none")
-    command = [str(ffmpeg), "-nostdin", "-hide_banner", "-i", f"file:{path}"]
+    command = [
+        str(ffmpeg), "-nostdin", "-hide_banner", "-nostats", "-progress", "pipe:1",
+        "-i", f"file:{path}", "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "null", "-",
+    ]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:
         raise VerificationFailed(path, f"ffmpeg could not read it within {PROBE_TIMEOUT:.0f} s") from error
     text = done.stderr.decode(errors="replace")
-    streams = _STREAM.findall(text)
+    streams = _STREAM.findall(text.partition("Output #0")[0])
     if not streams:
         raise VerificationFailed(path, "no player could read it")
-    found = _DURATION.search(text)
+    promised, read = _seconds_promised(text), _seconds_read(done.stdout)
+    if promised and read and read < promised - tolerance(promised):
+        raise VerificationFailed(path, f"the end is missing: {read:.1f} of {promised:.1f} s are there")
     return Contents(
-        duration=int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None,
+        duration=read or promised,
         has_video=any(kind == "Video" and "attached pic" not in rest for kind, _, rest in streams),
         has_audio=any(kind == "Audio" for kind, _, _ in streams),
     )
+
+
+def _seconds_promised(text: str) -> float | None:
+    found = _DURATION.search(text)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
+
+
+def _seconds_read(progress: bytes) -> float | None:
+    """Return the last position in `-progress` output; a header may promise more than there is."""
+    positions = re.findall(rb"^out_time_us=(\d+)$", progress, re.MULTILINE)
+    return int(positions[-1]) / 1e6 if positions else None
