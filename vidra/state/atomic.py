@@ -131,6 +131,8 @@ def replace_with_link(source: Path, target: Path) -> bool:
         log.debug("no hard links here, so no second copy of %s: %s", source, error)
         return False
     temporary.replace(target)
+    # Renaming one name of a file to another name of the same file does nothing, says POSIX.
+    temporary.unlink(missing_ok=True)
     return True
 
 

@@ -40,9 +40,9 @@ class JournalStorage(Storage):
         self.journal = source if isinstance(source, Journal) else Journal(Path(source))
 
     def read(self) -> dict[str, dict[str, Any]] | None:
-        """Return all tables, ids as text; None while there are none."""
+        """Return the tables that have documents, ids as text; None while there are none."""
         with self.journal.reading() as replica:
-            tables = {n: {str(i): detached(d) for i, d in t.items()} for n, t in replica.tables.items()}
+            tables = {n: {str(i): detached(d) for i, d in t.items()} for n, t in replica.tables.items() if t}
         tables.pop(META, None)
         return tables or None
 

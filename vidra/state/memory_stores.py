@@ -53,7 +53,7 @@ class MemoryJobStore(JobStore):
         with self._guard:
             if job_id not in self._jobs:
                 raise JobNotFound(job_id)
-            return self._jobs[job_id]
+            return self._jobs[job_id].model_copy(deep=True)
 
     def list(
         self, *, statuses: Collection[JobStatus] | None = None, creator: str | None = None
@@ -62,7 +62,7 @@ class MemoryJobStore(JobStore):
         with self._guard:
             jobs = sorted(self._jobs.values(), key=lambda job: job.created_at)
         return [
-            job
+            job.model_copy(deep=True)
             for job in jobs
             if (statuses is None or job.status in statuses) and (creator is None or job.creator == creator)
         ]
@@ -132,12 +132,12 @@ class MemoryEntryStore(EntryStore):
         with self._guard:
             if index not in self._entries:
                 raise LookupError(f"{self._job_id} has no entry {index}")
-            return self._entries[index]
+            return self._entries[index].model_copy(deep=True)
 
     def all(self) -> Sequence[Entry]:
         """Return every entry, by index."""
         with self._guard:
-            return [self._entries[index] for index in sorted(self._entries)]
+            return [self.get(index) for index in sorted(self._entries)]
 
     def update(self, index: int, /, *, durable: bool = True, **fields: object) -> Entry:  # noqa: ARG002 - nothing here is durable
         """Replace fields of one entry; raise `LookupError`."""
@@ -155,7 +155,7 @@ class MemoryEntryStore(EntryStore):
 
     def _keep(self, entry: Entry) -> None:
         old = self._entries.get(entry.index)
-        self._entries[entry.index] = entry
+        self._entries[entry.index] = entry.model_copy(deep=True)
         bare = entry.model_copy(update={"progress": None})
         if old is None or old.model_copy(update={"progress": None}) != bare:
             self._publish(Change(kind=ChangeKind.ENTRY, job_id=self._job_id, index=entry.index, entry=bare))
