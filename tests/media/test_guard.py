@@ -309,7 +309,7 @@ def test_the_owners_proxy_is_used_and_judges_names(serve: Callable[..., Server])
     """A proxy on an inside address carries requests for names; literal inside targets stay closed."""
     proxy = serve(text)
     url = f"http://{proxy.host}:{proxy.port}"
-    with guarded(NetworkPolicy(proxy=url), proxy=url) as ydl:
+    with guarded(NetworkPolicy(proxy=url)) as ydl:
         assert ydl.urlopen("http://far.example/a").read() == b"http://far.example/a"
         with pytest.raises(AddressRefused):
             ydl.urlopen("http://169.254.169.254/latest")

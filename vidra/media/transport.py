@@ -20,12 +20,15 @@ def attach_guard(
 ) -> AddressGuard:
     """Route everything this `YoutubeDL` fetches through the guard; call it before the first request.
 
-    What the policy does not allow then fails with `AddressRefused`, a `RequestError` of yt-dlp, whose
-    `cause` is our UrlRefused.
+    The policy's proxy is used unless the parameters name one. What the policy does not allow fails
+    with `AddressRefused`, a `RequestError` of yt-dlp, whose `cause` is our UrlRefused.
     """
     guard = AddressGuard(policy=policy, resolver=resolver)
     if "_request_director" in vars(ydl):
         ydl._request_director.close()  # noqa: SLF001 - yt-dlp offers no public way to choose the handlers
+    if policy.proxy and ydl.params.get("proxy") is None:
+        ydl.params["proxy"] = policy.proxy
+        ydl.proxies = {"all": policy.proxy}  # in place of yt-dlp's cached answer
     director = ydl.build_request_director([GuardedHttpRH, GuardedWebSocketRH])
     proxies = trusted_proxies(ydl, policy)
     for handler in director.handlers.values():

@@ -91,7 +91,7 @@ def _params(values: Mapping[str, Any]) -> dict[str, Any]:
 def _playlist_items(values: Mapping[str, Any]) -> str | None:
     named: str | None = values.get("playlist_items")
     if named:
-        return named
+        return "".join(named.split())
     first, last = values.get("playlist_start"), values.get("playlist_end")
     if first is None and (last is None or last == -1):
         return None

@@ -138,8 +138,10 @@ def _closed(row: Option, key: str, value: object) -> OptionRefused:
 
 def _unknown(key: str, value: object) -> OptionRefused:
     near = difflib.get_close_matches(plain_name(key), NAMES, n=1)
-    remedy = f"did you mean `{near[0]}`?" if near else "`vidra flow show download-job` lists the options"
-    return OptionRefused(key, f"not a supported option; got {_short(value)}", value=value, remedy=remedy)
+    remedy = f"did you mean `{near[0]}`?" if near else "docs/options.md lists those there are"
+    # A misspelt password is still a password.
+    shown = MASK if near and NAMES[near[0]].secret else value
+    return OptionRefused(key, f"not a supported option; got {_short(shown)}", value=shown, remedy=remedy)
 
 
 def _is_native(key: str, value: object) -> bool:

@@ -9,6 +9,7 @@ _FLAG = kinds.flag()
 _RETRIES = kinds.whole(0, kinds.ENDLESS, endless=True)
 _SLEEP = kinds.number(0, 3600)
 _COUNT = kinds.whole(0, 10**12, off=True)
+_PLACES = r"(?=[\d:+-])(?:[+-]?\d{1,9})?(?:[:-](?:[+-]?\d{1,9}|inf)?(?::[+-]?\d{1,9})?)?"
 _DATE = kinds.text(
     r"\d{8}|(?:now|today|yesterday)(?:-\d{1,4}(?:day|week|month|year)s?)?", "YYYYMMDD or `today-2weeks`"
 )
@@ -52,7 +53,7 @@ _LISTS = (
     allowed("playlist", _FLAG, "yes_playlist", inverse=("noplaylist", "no_playlist")),
     allowed(
         "playlist_items",
-        kinds.text(r"[\d,:+\s-]+", "places such as `1-3,7` or `10:20`"),
+        kinds.text(rf"{_PLACES}(?:\s*,\s*{_PLACES})*", "places such as `1-3,7` or `10:20`"),
         param="playlist_items",
     ),
     allowed("playlist_start", kinds.whole(1, 10**6, off=True), "playliststart"),
