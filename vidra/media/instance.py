@@ -125,6 +125,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
             return super().dl(name, info, subtitle, test)
         attempt.stream, attempt.file_url = str(info.get("format_id")), info.get("url")
         attempt.origin = Origin(Path(f"{name}.part"))
+        attempt.origin.drop_fragments()
         try:
             outcome = super().dl(name, info)
             if outcome[0] and Path(name).is_file():
@@ -197,7 +198,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
             self.interrupter.add_response(response)
             seen = Validators.of(response.headers)
         if response.status != 206 or not start:
-            self._file_origin.remember(seen)
+            self._file_origin.begin(seen)
         return response
 
     @property

@@ -8,6 +8,7 @@ from vidra.media.interface import LogLevel, LogSink
 from vidra.redaction import redact
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_USUAL = "Falling back on generic information extractor"
 _PREFIX = re.compile(r"^(?:WARNING|ERROR): ")
 
 
@@ -27,8 +28,9 @@ class SessionLog:
         self._pass_on(LogLevel.INFO, message)
 
     def warning(self, message: str, **_: object) -> None:
-        """Take a warning."""
-        self._pass_on(LogLevel.WARNING, message)
+        """Take a warning; one that comes with every page outside the known sites is none."""
+        level = LogLevel.DEBUG if _USUAL in message else LogLevel.WARNING
+        self._pass_on(level, message)
 
     def error(self, message: str) -> None:
         """Take an error: a warning here, because whoever handles the exception decides how bad it is."""

@@ -5,10 +5,11 @@ What the server says about a file (ETag, Last-Modified, size) is kept beside its
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 
@@ -53,9 +54,22 @@ class Origin:
     def _record(self) -> Path:
         return self.part.with_name(f"{self.part.name}.origin")
 
-    def remember(self, seen: Validators) -> None:
-        """Keep what the server said; call before the first byte is written."""
+    def begin(self, seen: Validators) -> None:
+        """Keep what the server said; call before the first byte is written.
+
+        If a half-finished list of fragments came from another edition of its manifest, it is dropped.
+        Manifests carry signed addresses, so their size says nothing.
+        """
+        kept = self.recall()
+        if kept and replace(kept, size=None).contradict(replace(seen, size=None)):
+            for leftover in (self.part, self.part.with_suffix(".ytdl")):
+                leftover.unlink(missing_ok=True)
         self._record.write_text(json.dumps(asdict(seen)), encoding="utf-8")
+
+    def drop_fragments(self) -> None:
+        """Remove fragments that were on their way: nothing tells whether their halves would fit together."""
+        for fragment in self.part.parent.glob(f"{glob.escape(self.part.name)}-Frag*"):
+            fragment.unlink(missing_ok=True)
 
     def recall(self) -> Validators | None:
         """Return what was kept; None if nothing, or nothing readable, was."""
