@@ -43,7 +43,7 @@ def test_a_run_reads_like_a_protocol() -> None:
         "job job-1: A channel",
         "job job-1: running",
         "[1/2] Title 1: downloading 25 % (25.0 MiB of 100.0 MiB, 2.1 MiB/s, 0:07 left)",
-        "[1/2] Title 1: merging 100 % (100.0 MiB of 100.0 MiB)",
+        "[1/2] Title 1: merging",
         "[1/2] Title 1: done, 27.1 MiB, /media/1.mp4",
         "[2/2] Title 2: failed: HTTP 410",
         "job job-1: completed with errors: 1 of 2 entries failed",
@@ -70,8 +70,8 @@ def test_waiting_entries_are_not_announced_but_in_a_dry_run() -> None:
     waiting: list[Change] = [told(an_entry(1)), told(an_entry(2))]
     assert lines_of(waiting) == []
     assert lines_of([told_job(), *waiting], dry_run=True, finish=True)[-3:] == [
-        "Title 1: pending",
-        "[2/2] Title 2: pending",
+        "would download 1: Title 1",
+        "would download 2: Title 2",
         "2 entries would be downloaded",
     ]
 
@@ -98,3 +98,9 @@ def test_addresses_lose_their_credentials() -> None:
     (line,) = lines_of([told(entry)])
     assert "pass" not in line
     assert "abcdef" not in line
+
+
+def test_the_last_stage_is_left_to_the_record_that_follows() -> None:
+    """`completed` and `done, 27.1 MiB, /path` would say the same twice."""
+    story = [told(active(1, 100.0, stage="COMPLETED")), told(done(1))]
+    assert lines_of(story) == ["Title 1: done, 27.1 MiB, /media/1.mp4"]

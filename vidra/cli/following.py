@@ -17,6 +17,7 @@ from vidra.cli.progress import (
     ProgressChanged,
     Renderer,
 )
+from vidra.errors import JobNotFound
 from vidra.state import Change, ChangeKind, State
 from vidra.state.interface import Entry
 
@@ -56,14 +57,23 @@ class JobFollower:
             for batch in self._feed.follow(self._cursor, stop=self._stop):
                 if batch.reset:
                     self._read_anew()
-                for change in batch.changes:
+                # Files are read one after the other, the jobs first: by the time a job is seen to be
+                # over, its entries' last changes are in the same batch and belong before it.
+                for change in sorted(batch.changes, key=_tells_of_the_job):
                     for shown in self._translate(change):
                         self._renderer.show(shown)
         except BaseException as failure:  # noqa: BLE001 - the thread's outermost edge; raised by __exit__
             self._failure = failure
 
     def _read_anew(self) -> None:
-        self._renderer.show(JobChanged(job=self._state.jobs.get(self._job_id)))
+        try:
+            job = self._state.jobs.get(self._job_id)
+        except JobNotFound:  # a dry run forgets its job at the end; what is shown stays true
+            return
+        self._renderer.show(JobChanged(job=job))
+        progress = self._state.jobs.progress(self._job_id)
+        if progress is not None:
+            self._renderer.show(ProgressChanged(job_id=self._job_id, progress=progress))
         for entry in self._state.entries(self._job_id).all():
             self._entries[entry.index] = entry
             self._renderer.show(EntryChanged(job_id=self._job_id, entry=entry))
@@ -78,12 +88,17 @@ class JobFollower:
                 yield ProgressChanged(job_id=change.job_id, progress=change.progress)
             case ChangeKind.ENTRY:
                 assert change.entry is not None  # noqa: S101 - the same
-                self._entries[change.entry.index] = change.entry
-                yield EntryChanged(job_id=change.job_id, entry=change.entry)
+                # The record comes without figures: keep the last ones, or the bar would flicker.
+                before = self._entries.get(change.entry.index)
+                known = change.entry.progress or (before and before.progress)
+                entry = change.entry.model_copy(update={"progress": known})
+                self._entries[entry.index] = entry
+                yield EntryChanged(job_id=change.job_id, entry=entry)
             case ChangeKind.ENTRY_PROGRESS:
-                entry = self._entries.get(change.index or 0)
-                if entry is not None:
-                    shown = entry.model_copy(update={"progress": change.progress})
+                found = self._entries.get(change.index or 0)
+                if found is not None:
+                    shown = found.model_copy(update={"progress": change.progress})
+                    self._entries[found.index] = shown
                     yield EntryChanged(job_id=change.job_id, entry=shown)
             case ChangeKind.LOG:
                 assert change.line is not None  # noqa: S101 - the same
@@ -92,3 +107,7 @@ class JobFollower:
                 return
             case never:
                 assert_never(never)
+
+
+def _tells_of_the_job(change: Change) -> bool:
+    return change.kind in {ChangeKind.JOB, ChangeKind.PROGRESS}

@@ -15,7 +15,14 @@ from vidra.cli.progress.bars import draw, entry_row, totals_row
 from vidra.cli.progress.board import Board
 from vidra.cli.progress.changes import Change, EntryChanged, JobChanged, LogAppended, Notice
 from vidra.cli.progress.interface import Renderer
-from vidra.cli.progress.sentences import closing_line, entry_label, entry_state, job_name, job_state
+from vidra.cli.progress.sentences import (
+    closing_line,
+    entry_label,
+    entry_state,
+    job_name,
+    job_state,
+    plan_line,
+)
 from vidra.cli.progress.wording import clean, duration, shorten, stage_words
 from vidra.clock import Clock
 from vidra.state.interface import Entry, EntryStatus, Job, JobStatus
@@ -146,7 +153,10 @@ class LiveRenderer(Renderer):
         if key in self._left_behind or not (planned or entry.status in _MARKS):
             return
         self._left_behind.add(key)
-        mark, style = _MARKS.get(entry.status, ("·", "cyan"))
+        if planned:
+            yield Text(plan_line(entry))
+            return
+        mark, style = _MARKS[entry.status]
         total = self._board.jobs[job_id].totals().entries
         line = Text("* " if self._ascii else f"{mark} ", style=style)
         yield line.append(f"{entry_label(entry, total)}: {entry_state(entry)}", style="default")

@@ -16,7 +16,15 @@ from vidra.cli.progress.changes import (
     ProgressChanged,
 )
 from vidra.cli.progress.interface import Renderer
-from vidra.cli.progress.sentences import closing_line, entry_label, entry_state, job_name, job_state
+from vidra.cli.progress.sentences import (
+    MEASURED,
+    closing_line,
+    entry_label,
+    entry_state,
+    job_name,
+    job_state,
+    plan_line,
+)
 from vidra.cli.progress.wording import clean, stage_words
 from vidra.clock import Clock
 from vidra.state.interface import Entry, EntryStatus, Job, LogLine
@@ -90,7 +98,11 @@ class PlainRenderer(Renderer):
             yield f"job {job_id}: {stage}"
 
     def _entry_lines(self, job_id: str, entry: Entry) -> Iterator[str]:
-        if entry.status in self._told and self._is_news(job_id, entry):
+        if entry.status not in self._told or not self._is_news(job_id, entry):
+            return
+        if entry.status is EntryStatus.PENDING:
+            yield plan_line(entry)
+        else:
             total = self._board.jobs[job_id].totals().entries
             yield f"{entry_label(entry, total)}: {entry_state(entry)}"
 
@@ -99,11 +111,15 @@ class PlainRenderer(Renderer):
         stage = stage_words(progress.stage, progress.stage_name) if progress else ""
         news = (entry.status, stage if entry.status is EntryStatus.ACTIVE else entry.main_file or entry.error)
         now, step = self._clock.monotonic(), int((progress and progress.percent) or 0) // PERCENT_STEP
+        if entry.status is EntryStatus.ACTIVE and stage == "done":
+            return False  # the record that says so comes at once, with the file's path
         if self._said.get(key) != news:
             self._said[key], self._ticks[key] = news, (step, now)
             return True
         last_step, last_time = self._ticks[key]
-        if entry.status is not EntryStatus.ACTIVE or step <= last_step or now - last_time < SECONDS_BETWEEN:
+        if entry.status is not EntryStatus.ACTIVE or stage not in MEASURED:
+            return False
+        if step <= last_step or now - last_time < SECONDS_BETWEEN:
             return False
         self._ticks[key] = (step, now)
         return True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from vidra.cli.progress.board import Totals
 from vidra.cli.progress.wording import clean, count, duration, percent, size, speed, stage_words
 from vidra.redaction import redact_url
 from vidra.state.interface import Entry, EntryStatus, Job, JobProgress, JobStatus
+
+MEASURED: Final = frozenset({"", "downloading", "downloaded"})
+"""Stages whose bytes and percentage say something; the others keep those of the download."""
 
 
 def entry_name(entry: Entry) -> str:
@@ -18,6 +21,11 @@ def entry_name(entry: Entry) -> str:
 def entry_label(entry: Entry, total: int) -> str:
     """Return `[3/20] Title`; the place is left out where there is only one."""
     return f"[{entry.index}/{total}] {entry_name(entry)}" if total > 1 else entry_name(entry)
+
+
+def plan_line(entry: Entry) -> str:
+    """Return the line of a dry run; how many there are is not known before the last one."""
+    return f"would download {entry.index}: {entry_name(entry)}"
 
 
 def entry_state(entry: Entry) -> str:
@@ -41,6 +49,8 @@ def figures(progress: JobProgress | None) -> str:
     if progress is None:
         return ""
     words = [stage_words(progress.stage, progress.stage_name)]
+    if words[0] not in MEASURED:
+        return words[0]
     if progress.percent is not None:
         words.append(percent(progress.percent).strip())
     facts = []

@@ -19,6 +19,7 @@ _STAGES: Final = {
     "getting_items": "listing entries",
     "wait_for_selection": "waiting for a selection",
     "downloading_fragments": "downloading",
+    "completed": "done",
     "download_finished": "downloaded",
     "postprocessing": "processing",
     "preprocessing": "preparing",
