@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.filesize import decimal
+from rich.text import Text
 from rich.tree import Tree
 
 from tests.site.media import media_folder
@@ -73,7 +74,7 @@ def _tree(folder: Path) -> Tree:
     tree = Tree(str(folder))
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            tree.add(f"{path.relative_to(folder)}  ({decimal(path.stat().st_size)})", style=None)
+            tree.add(Text(f"{path.relative_to(folder)}  ({decimal(path.stat().st_size)})"))
     return tree
 
 
