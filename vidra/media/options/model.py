@@ -32,6 +32,8 @@ class OptionLayer:
     values: Mapping[str, Any]
     output: str | None = None
     """Output template of this layer, as if it were the option `output`."""
+    beneath: OptionLayer | None = None
+    """Layer that this one builds on; applied just before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,21 +16,27 @@ _KEYS = frozenset({"description", "extends", "options", "output", "aliases"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preset:
-    """A named set of options, with everything it extends already merged in."""
+    """A named set of options on top of what it extends."""
 
     name: str
     description: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """Its own options; `layer` holds those it extends too."""
     output: str | None = None
-    """Output template; None means the configured one."""
+    """Output template; None means that of what it extends, or the configured one."""
     aliases: tuple[str, ...] = ()
     source: str = ""
     """File or configuration section it comes from."""
 
+    beneath: OptionLayer | None = None
+    """What it extends, as a layer of its own: the same option may go by another name there."""
+
     @property
     def layer(self) -> OptionLayer:
         """The preset as the first layer of a job's options."""
-        return OptionLayer(origin=Origin.PRESET, values=self.options, output=self.output)
+        return OptionLayer(
+            origin=Origin.PRESET, values=self.options, output=self.output, beneath=self.beneath
+        )
 
 
 def load_presets(
@@ -79,7 +85,7 @@ class _Raw:
         """Return what this one extends; an owner's `best-video` may extend the shipped `best-video`."""
         extends = self.values.get("extends")
         if extends == self.name and shipped.get(self.name) is not self:
-            return shipped.get(self.name)
+            return shipped.get(self.name) or self
         return raw.get(extends) if extends else None
 
     def line_of_descent(self, raw: Mapping[str, _Raw], shipped: Mapping[str, _Raw]) -> Iterator[_Raw]:
@@ -104,17 +110,15 @@ class _Raw:
             yield self._problem("extends", extends, "a preset that does not extend itself in a circle")
 
     def merged(self, raw: Mapping[str, _Raw], shipped: Mapping[str, _Raw]) -> Preset:
-        line = list(self.line_of_descent(raw, shipped))
-        options: dict[str, Any] = {}
-        for entry in reversed(line):
-            options |= entry.values.get("options") or {}
+        parent = self.parent(raw, shipped)
         return Preset(
             name=self.name,
             description=str(self.values.get("description") or ""),
-            options=options,
-            output=next((entry.values["output"] for entry in line if entry.values.get("output")), None),
+            options=self.values.get("options") or {},
+            output=self.values.get("output"),
             aliases=tuple(self.values.get("aliases") or ()),
             source=self.source,
+            beneath=parent.merged(raw, shipped).layer if parent else None,
         )
 
     def _problem(self, key: str, value: object, expected: str) -> ConfigProblem:

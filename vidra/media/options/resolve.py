@@ -48,6 +48,8 @@ class _Merge:
     notes: list[str] = field(default_factory=list)
 
     def add(self, layer: OptionLayer) -> None:
+        if layer.beneath is not None:
+            self.add(layer.beneath)
         given = dict(_flattened(layer))
         for key, value in given.items():
             self._take(key, value, layer.origin)
