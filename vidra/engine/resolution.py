@@ -55,7 +55,7 @@ def resolve(options: Mapping[str, Any], *, preset: str | None, settings: Setting
     chosen = find_preset(presets, preset or downloads.preset)
     return resolve_options(
         OptionLayer(origin=Origin.OWNER, values={}, output=downloads.output),
-        OptionLayer(origin=Origin.PRESET, values=chosen.options, output=chosen.output),
+        chosen.layer,
         OptionLayer(origin=Origin.OWNER, values=downloads.options),
         OptionLayer(origin=Origin.JOB, values=options),
         allow=downloads.allow_options,
