@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -143,6 +144,14 @@ def test_every_spelling_of_an_inside_address_is_refused(url: str) -> None:
     """API-20: no spelling of a private, loopback, link-local or reserved address gets in."""
     with pytest.raises(UrlRefused, match="not a public address"):
         check_url(url, PUBLIC)
+
+
+@pytest.mark.parametrize("url", INSIDE)
+def test_no_spelling_is_dialled_either(url: str) -> None:
+    """API-20 at connect time, for addresses that only turn up in redirects and manifests."""
+    parts = urlsplit(url)
+    with pytest.raises((UrlRefused, socket.gaierror)):
+        AddressGuard(policy=PUBLIC).connect(parts.hostname or "", parts.port or 80, timeout=1)
 
 
 def test_the_list_of_spellings_is_long_enough() -> None:

@@ -6,9 +6,7 @@ import contextlib
 import gc
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,60 +16,12 @@ from yt_dlp.downloader.external import ExternalFD
 from yt_dlp.networking.exceptions import NoSupportingHandlers, RequestError
 from yt_dlp.utils import DownloadError
 
+from tests.media.little_server import Serve, Server, moved, text
 from vidra.errors import UrlRefused
 from vidra.media.addresses import AddressGuard, NetworkPolicy, Resolved
 from vidra.media.guarded_http import AddressRefused
 from vidra.media.options import SAFE_PARAMS
 from vidra.media.transport import attach_guard
-
-Reply = Callable[[str], tuple[int, dict[str, str], bytes]]
-
-
-@dataclass
-class Server:
-    """A little web server that remembers what it was asked."""
-
-    host: str
-    port: int
-    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def url(self, path: str = "/") -> str:
-        return f"http://{self.host}:{self.port}{path}"
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """Start servers on loopback addresses; all end with the test."""
-    with contextlib.ExitStack() as ending:
-
-        def start(reply: Reply, host: str = "127.0.0.1") -> Server:
-            server = Server(host=host, port=0)
-
-            class Handler(BaseHTTPRequestHandler):
-                protocol_version = "HTTP/1.1"
-
-                def do_GET(self) -> None:
-                    server.seen.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
-                    status, headers, body = reply(self.path)
-                    self.send_response(status)
-                    for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(body)
-
-                def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name upstream
-                    """Stay silent."""
-
-            web = ThreadingHTTPServer((host, 0), Handler)
-            server.port = web.server_port
-            thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            ending.callback(thread.join)
-            ending.callback(web.server_close)
-            ending.callback(web.shutdown)
-            return server
-
-        yield start
 
 
 def allowing(*servers: Server) -> NetworkPolicy:
@@ -110,16 +60,6 @@ class Silent:
     def error(self, _: str) -> None: ...
 
 
-def text(body: str) -> tuple[int, dict[str, str], bytes]:
-    """Answer with a text."""
-    return 200, {"Content-Type": "text/plain"}, body.encode()
-
-
-def moved(url: str) -> tuple[int, dict[str, str], bytes]:
-    """Answer with a redirect."""
-    return 302, {"Location": url}, b""
-
-
 def refusal_in(error: BaseException) -> UrlRefused:
     """Return our refusal out of yt-dlp's chain of errors."""
     chain: list[BaseException] = [error]
@@ -131,14 +71,14 @@ def refusal_in(error: BaseException) -> UrlRefused:
     raise AssertionError(error)
 
 
-def test_an_allowed_server_is_reached_over_a_kept_connection(serve: Callable[..., Server]) -> None:
+def test_an_allowed_server_is_reached_over_a_kept_connection(serve: Serve) -> None:
     """The guard stands in nobody's way who is allowed."""
     server = serve(text)
     with guarded(allowing(server)) as ydl:
         assert [ydl.urlopen(server.url(path)).read() for path in ("/a", "/b")] == [b"/a", b"/b"]
 
 
-def test_a_server_on_loopback_is_not_reached(serve: Callable[..., Server]) -> None:
+def test_a_server_on_loopback_is_not_reached(serve: Serve) -> None:
     """Without an exception nothing is sent to an inside address."""
     server = serve(lambda _: text("secret"))
     with guarded(NetworkPolicy()) as ydl, pytest.raises(AddressRefused) as caught:
@@ -148,7 +88,7 @@ def test_a_server_on_loopback_is_not_reached(serve: Callable[..., Server]) -> No
 
 
 @pytest.mark.parametrize("hops", [1, 5])
-def test_a_redirect_to_an_inside_address_is_not_followed(serve: Callable[..., Server], hops: int) -> None:
+def test_a_redirect_to_an_inside_address_is_not_followed(serve: Serve, hops: int) -> None:
     """API-21: a chain of redirects that ends inside ends in a refusal."""
     inside = serve(lambda _: text("secret"), "127.0.0.2")
     outside = serve(lambda path: moved(f"/{int(path[1:]) + 1}" if int(path[1:]) < hops else inside.url("/x")))
@@ -162,7 +102,7 @@ def test_a_redirect_to_an_inside_address_is_not_followed(serve: Callable[..., Se
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x", "gopher://127.0.0.1/"]
 )
-def test_a_redirect_to_another_scheme_is_not_followed(serve: Callable[..., Server], target: str) -> None:
+def test_a_redirect_to_another_scheme_is_not_followed(serve: Serve, target: str) -> None:
     """API-25: a redirect cannot leave http."""
     server = serve(lambda _: moved(target))
     with guarded(allowing(server)) as ydl, pytest.raises(RequestError):
@@ -181,7 +121,7 @@ def test_no_handler_takes_other_schemes(url: str) -> None:
             ydl.urlopen(url)
 
 
-def test_a_name_server_that_changes_its_mind_gains_nothing(serve: Callable[..., Server]) -> None:
+def test_a_name_server_that_changes_its_mind_gains_nothing(serve: Serve) -> None:
     """API-22: the first answer is public, the second is inside; what is dialled is what was judged."""
     server = serve(lambda _: text("secret"))
     answers = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
@@ -196,7 +136,7 @@ def test_a_name_server_that_changes_its_mind_gains_nothing(serve: Callable[..., 
     assert server.seen == []
 
 
-def test_the_name_is_resolved_once_per_connection(serve: Callable[..., Server]) -> None:
+def test_the_name_is_resolved_once_per_connection(serve: Serve) -> None:
     """API-22: there is no second look-up between the check and the connection."""
     server = serve(lambda _: text("ok"))
     asked: list[str] = []
@@ -211,7 +151,7 @@ def test_the_name_is_resolved_once_per_connection(serve: Callable[..., Server]) 
     assert server.seen[0][1]["host"] == f"once.example:{server.port}"
 
 
-def test_cookies_stay_with_their_host(serve: Callable[..., Server]) -> None:
+def test_cookies_stay_with_their_host(serve: Serve) -> None:
     """SEC-01: host A sets a cookie and redirects to B; A gets it again, B never does."""
     other = serve(lambda _: text("b"), "127.0.0.2")
     first = serve(
@@ -228,7 +168,7 @@ def test_cookies_stay_with_their_host(serve: Callable[..., Server]) -> None:
     assert "cookie" not in other.seen[0][1]
 
 
-def test_basic_credentials_are_not_sent_on_after_a_redirect(serve: Callable[..., Server]) -> None:
+def test_basic_credentials_are_not_sent_on_after_a_redirect(serve: Serve) -> None:
     """SEC-01: what an address carried as user and password stays with its host."""
     other = serve(lambda _: text("b"), "127.0.0.2")
     first = serve(lambda _: moved(other.url()))
@@ -247,9 +187,7 @@ def playlist(*segments: str) -> str:
 @pytest.mark.filterwarnings("ignore:unclosed file")  # yt-dlp's, when a fragment thread fails
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("bad", ["inside", "file:///etc/passwd"])
-def test_a_manifest_cannot_lead_inside(
-    serve: Callable[..., Server], tmp_path: Path, threads: int, bad: str
-) -> None:
+def test_a_manifest_cannot_lead_inside(serve: Serve, tmp_path: Path, threads: int, bad: str) -> None:
     """API-23: an HLS segment inside or on disk fails the download, on one thread and on several."""
     inside = serve(lambda _: text("secret"), "127.0.0.2")
     segment = inside.url("/s.ts") if bad == "inside" else bad
@@ -271,7 +209,7 @@ def test_a_manifest_cannot_lead_inside(
     ]
 
 
-def test_ffmpeg_is_not_sent_to_the_network(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_ffmpeg_is_not_sent_to_the_network(serve: Serve, tmp_path: Path) -> None:
     """A live stream, which yt-dlp would give to ffmpeg, is refused with a clear message."""
     site = serve(lambda _: text("#EXTM3U"))
     info = {
@@ -305,7 +243,7 @@ def test_only_guarded_instances_are_kept_from_programs(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
 
-def test_the_owners_proxy_is_used_and_judges_names(serve: Callable[..., Server]) -> None:
+def test_the_owners_proxy_is_used_and_judges_names(serve: Serve) -> None:
     """A proxy on an inside address carries requests for names; literal inside targets stay closed."""
     proxy = serve(text)
     url = f"http://{proxy.host}:{proxy.port}"
@@ -316,7 +254,7 @@ def test_the_owners_proxy_is_used_and_judges_names(serve: Callable[..., Server])
     assert len(proxy.seen) == 1
 
 
-def test_a_page_cannot_choose_the_proxy(serve: Callable[..., Server]) -> None:
+def test_a_page_cannot_choose_the_proxy(serve: Serve) -> None:
     """SEC-03's root: a proxy that comes with a request is not used."""
     from yt_dlp.networking.common import Request
 
