@@ -25,7 +25,7 @@ network: {{allowed_addresses: ["127.0.0.1:{port}"]}}
 
 
 class Shell:
-    """Runs `vidra` in one folder; the data folder is shared, so that only the first run prepares a database."""
+    """Runs `vidra` in one folder; sharing the data folder saves preparing a database for every test."""
 
     def __init__(self, root: Path, data: Path, site: MediaSite) -> None:
         self.root, self.site = root, site
@@ -61,11 +61,13 @@ def _environment() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data folder that the tests of this module share."""
     return tmp_path_factory.mktemp("flow-run") / "data"
 
 
 @pytest.fixture
 def shell(tmp_path: Path, data: Path, media_site: MediaSite) -> Shell:
+    """Return a shell with a library of its own."""
     return Shell(tmp_path, data, media_site)
 
 
@@ -76,7 +78,7 @@ def test_a_download_ends_with_the_file_and_exit_code_zero(shell: Shell) -> None:
     assert done.returncode == 0, done.stderr
     assert shell.shelf() == ["Test clip 1 [vid001].mp4"]
     assert "starting a private Prefect server" in done.stdout
-    assert "1 of 1 entries done" in done.stdout
+    assert "1 of 1 entry done" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -114,7 +116,7 @@ def test_a_failed_job_ends_with_one_and_no_traceback(shell: Shell) -> None:
         (["--option", "exec=id"], "exec"),
         (["--option", "retires=3"], "did you mean `retries`"),
         (["--preset", "best-vidoe"], "best-video"),
-        (["--output", "../../%(title)s"], ".."),
+        (["--option", "concurrent_fragments=many"], "concurrent_fragments"),
     ],
 )
 def test_a_refused_request_ends_with_two_and_starts_nothing(
