@@ -38,7 +38,10 @@ from vidra.servers.jellyfin_login import authorization, probe_jellyfin
 from vidra.servers.paths import deepest_holder
 from vidra.servers.wire import Json, Query, Wire, as_object, parsed
 
-_FIELDS: Final = "Overview,Genres,DateCreated,DateLastSaved,ProviderIds,SortName,OriginalTitle,ChildCount,RecursiveItemCount,Path"
+_FIELDS: Final = (
+    "Overview,Genres,DateCreated,DateLastSaved,ProviderIds,SortName,OriginalTitle,"
+    "ChildCount,RecursiveItemCount,Path"
+)
 """What a listing asks for; cast and streams are asked for item by item, for they triple the answer."""
 _NEW_PATHS: Final = (10, 9)
 _SEARCHED: Final = "Movie,Series,Episode"

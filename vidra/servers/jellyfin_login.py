@@ -14,7 +14,7 @@ from vidra.errors import AuthRequired, Missing, Refused, TryLater, WrongServer
 from vidra.redaction import register_secret
 from vidra.servers.fields import Fields, flag, text
 from vidra.servers.interface import ClientIdentity, ServerInfo, SignedIn, User
-from vidra.servers.wire import as_object, exchange, parsed
+from vidra.servers.wire import as_object, exchange, header_secret, parsed, plain
 
 POLL_EVERY: Final = 2.0
 QUICK_CONNECT_LIMIT: Final = 600.0
@@ -40,8 +40,8 @@ def authorization(identity: ClientIdentity, token: SecretStr | None = None) -> d
         "Version": identity.version,
     }
     if token is not None:
-        pairs["Token"] = token.get_secret_value()
-    text_of = ", ".join(f'{name}="{_quoted(value)}"' for name, value in pairs.items())
+        pairs["Token"] = header_secret(token)
+    text_of = ", ".join(f'{name}="{plain(value)}"' for name, value in pairs.items())
     return {"Accept": "application/json", "Authorization": f"MediaBrowser {text_of}"}
 
 
@@ -136,8 +136,3 @@ def _signed_in(answer: Fields) -> SignedIn:
         raise Refused("the server accepted the sign-in but gave no token")
     register_secret(token)
     return SignedIn(token=SecretStr(token), user=User(id=user_id, name=text(user, "Name") or user_id))
-
-
-def _quoted(value: str) -> str:
-    """Return the value without what would end it: quotes and control characters."""
-    return "".join(c for c in value if c.isprintable() and c != '"').encode("ascii", "replace").decode()

@@ -211,9 +211,8 @@ class LocalServer(MediaServer):
     async def holds(self, path: str) -> bool:
         """Whether a scan finds the file."""
         sections = await self.refresh(path)
-        return any(
-            file.path == path for key in sections for e in await self._everything(key) for file in e.files
-        )
+        found = [e for key in sections for e in await self._everything(key)]
+        return any(file.path == path for entry in found for file in entry.files)
 
     async def _of_kind(self, section_id: str, kind: ItemKind) -> list[Item]:
         everything = await self._everything(section_id)

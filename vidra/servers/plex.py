@@ -33,7 +33,7 @@ from vidra.servers.interface import (
     WatchState,
 )
 from vidra.servers.paths import deepest_holder
-from vidra.servers.wire import Query, Wire, as_object, exchange, parsed
+from vidra.servers.wire import Query, Wire, as_object, exchange, header_secret, parsed, plain
 
 LIBRARY: Final = "com.plexapp.plugins.library"
 """The `identifier` that playback reports must name."""
@@ -44,10 +44,10 @@ def identity_headers(identity: ClientIdentity) -> dict[str, str]:
     return {
         "Accept": "application/json",
         "X-Plex-Client-Identifier": identity.identifier,
-        "X-Plex-Product": identity.product,
-        "X-Plex-Version": identity.version,
-        "X-Plex-Platform": identity.platform,
-        "X-Plex-Device-Name": identity.device,
+        "X-Plex-Product": plain(identity.product),
+        "X-Plex-Version": plain(identity.version),
+        "X-Plex-Platform": plain(identity.platform),
+        "X-Plex-Device-Name": plain(identity.device),
     }
 
 
@@ -88,7 +88,7 @@ class PlexServer(MediaServer):
         self._wire = Wire(
             client,
             route,
-            headers=identity_headers(identity) | {"X-Plex-Token": token.get_secret_value()},
+            headers=identity_headers(identity) | {"X-Plex-Token": header_secret(token)},
             verify=partial(probe_plex, limit=3.0, client=client, machine_id=machine_id),
             clock=clock,
         )

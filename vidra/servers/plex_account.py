@@ -21,7 +21,7 @@ from vidra.servers import plex_items
 from vidra.servers.fields import Fields, flag, instant, integer, text
 from vidra.servers.interface import ClientIdentity, ServerOffer, SignedIn, User
 from vidra.servers.plex import identity_headers
-from vidra.servers.wire import as_object, exchange, parsed
+from vidra.servers.wire import as_object, exchange, header_secret, parsed
 
 PLEX_TV: Final = "https://plex.tv"
 POLL_EVERY: Final = 1.0
@@ -172,7 +172,7 @@ class PlexAccount:
     ) -> httpx.Response:
         headers = identity_headers(self._identity)
         if token is not None:
-            headers["X-Plex-Token"] = token.get_secret_value()
+            headers["X-Plex-Token"] = header_secret(token)
         return await exchange(
             self._client, method, self._base + path, headers=headers, json=body, limit=15.0, clock=self._clock
         )

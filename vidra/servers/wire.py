@@ -11,10 +11,11 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import orjson
+from pydantic import SecretStr
 
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import AuthRequired, Missing, Refused, RemoteError, TryLater, WrongServer
-from vidra.redaction import redact_url
+from vidra.redaction import redact_url, register_secret
 from vidra.servers.interface import Route
 from vidra.servers.plex_direct import dialled
 
@@ -69,6 +70,20 @@ def as_object(value: object, what: str) -> Json:
     """Return the value if it is a JSON object; raise `Refused` naming what was expected to be one."""
     if not isinstance(value, dict):
         raise Refused(f"{what}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def plain(value: str) -> str:
+    """Return the text as a header may carry it within quotes: printable ASCII without quotes."""
+    return "".join(c for c in value if c.isprintable() and c != '"').encode("ascii", "replace").decode()
+
+
+def header_secret(secret: SecretStr) -> str:
+    """Return the secret for a header; raise `AuthRequired` if it cannot be one (a pasted line end, say)."""
+    value = secret.get_secret_value()
+    register_secret(value)
+    if not value or not value.isascii() or not value.isprintable() or value != plain(value).strip():
+        raise AuthRequired("the stored token is empty or has characters that no token has; sign in again")
     return value
 
 
