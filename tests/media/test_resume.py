@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from tests.media.studio import Studio
 from vidra.errors import Cancelled
+from vidra.media.ffmpeg import find_ffmpeg
 from vidra.media.interface import StopSignal
 
 CHILD = """
@@ -115,34 +117,37 @@ def test_a_stop_ends_waiting_for_an_answer(studio: Studio) -> None:
 def test_a_stop_kills_ffmpeg(studio: Studio, tmp_path: Path) -> None:
     """A post-processor that would run for a minute is ended, and no child is left."""
     slow = tmp_path / "ffmpeg"
-    slow.write_text('#!/bin/sh\ncase "$*" in *Metadata*|*metadata*) exec sleep 60;; *) exec "$REAL" "$@";; esac\n')
+    slow.write_text(
+        '#!/bin/sh\ncase "$*" in *Metadata*|*metadata*) exec sleep 60;; *) exec "$REAL" "$@";; esac\n'
+    )
     slow.chmod(0o755)
-    children = psutil.Process().children
     with pytest.MonkeyPatch.context() as patch:
-        from vidra.media.ffmpeg import find_ffmpeg
-
         patch.setenv("REAL", str(find_ffmpeg()))
         patch.setenv("PATH", str(tmp_path), prepend=":")
         find_ffmpeg.cache_clear()
         stop = StopSignal()
-        waker = threading.Thread(target=lambda: (wait_until(lambda: running(slow)), stop.set("enough")))
+
+        def wake() -> None:
+            wait_until(sleeping_children)
+            stop.set("enough")
+
+        waker = threading.Thread(target=wake)
         waker.start()
         with pytest.raises(Cancelled):
             studio.download("v/vid001.html", stop=stop, embed_metadata=True)
         waker.join()
     find_ffmpeg.cache_clear()
-    assert not [child for child in children() if "sleep" in child.name()]
+    assert not sleeping_children()
 
 
-def running(_program: Path) -> bool:
-    """Whether a child of ours sleeps in the place of ffmpeg."""
+def sleeping_children() -> list[int]:
+    """Return our children that sleep in the place of ffmpeg."""
     found = []
     for child in psutil.Process().children():
-        try:
-            found.append(child.name())
-        except psutil.NoSuchProcess:
-            continue
-    return "sleep" in found
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.name() == "sleep" and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child.pid)
+    return found
 
 
 def test_a_stop_before_the_start_does_nothing(studio: Studio) -> None:

@@ -66,7 +66,7 @@ class Download:
         """Extract, download, verify, deliver; raises whatever yt-dlp raises, and our own errors."""
         self.meter.enter(Stage.IDENTIFYING, "extracting_info")
         self.ydl.params["paths"] = {"home": str(self.workspace.folder)}
-        self.ydl.attempt.on_chosen = self._chosen
+        self.ydl.attempt.on_chosen, self.ydl.attempt.on_size = self._chosen, self._check_room
         try:
             self.ydl.process_ie_result(self._extracted(), download=True, extra_info=self._context())
         except AlreadyThereError as there:
@@ -137,17 +137,21 @@ class Download:
         if not self.terms.options.overwrite:
             self._raise_if_there(destination, info)
         self._destination = destination
+        self._check_room(expected_bytes(info))
+        streams = info.get("requested_formats") or [info]
+        self.meter.plan({str(s.get("format_id")): s.get("filesize") for s in streams})
+        info[STEM_FIELD] = stem_for(info.get("format_id"))
+
+    def _check_room(self, expected: int | None) -> None:
+        assert self._destination is not None  # noqa: S101 - chosen before anything is fetched
         check_room(
             work=self.workspace.folder,
-            target=destination.target,
-            expected=expected_bytes(info),
+            target=self._destination.target,
+            expected=expected,
             present=self.workspace.bytes_present(),
             floor=self.terms.floor,
             free=self.terms.free,
         )
-        streams = info.get("requested_formats") or [info]
-        self.meter.plan({str(s.get("format_id")): s.get("filesize") for s in streams})
-        info[STEM_FIELD] = stem_for(info.get("format_id"))
 
     def _fill_in(self, info: dict[str, Any]) -> None:
         """Add what only the list knew."""

@@ -12,7 +12,7 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Any, Final
 
-from yt_dlp.cookies import CookieLoadError
+from yt_dlp.cookies import CookieLoadError, ParserError
 from yt_dlp.networking import exceptions as net
 from yt_dlp.utils import _utils as ydl
 
@@ -154,7 +154,7 @@ def _meaning_of(link: BaseException, situation: Situation) -> VidraError | None:
             return _postprocessing_error(link, situation)
         case OSError():
             return _os_error(link, situation)
-        case ydl.YoutubeDLError() | ydl._UnsafeExtensionError():  # noqa: SLF001 - yt-dlp exports it under no other name
+        case ydl.YoutubeDLError() | ParserError() | ydl._UnsafeExtensionError():  # noqa: SLF001 - yt-dlp exports it under no other name
             return _other_error(link, situation)
         case _:
             return None
@@ -221,7 +221,7 @@ def _other_error(error: Foreign, situation: Situation) -> VidraError | None:
             return Missing(text, url=url)
         case ydl.XAttrMetadataError() | ydl.XAttrUnavailableError():
             return PostprocessingFailed(text)
-        case CookieLoadError():
+        case CookieLoadError() | ParserError():
             return Refused(text, url=url)
         case ydl.SameFileError() | _ydl.UnsafeExecExpansionError() | ydl._UnsafeExtensionError():  # noqa: SLF001 - as above
             return MediaError(text)

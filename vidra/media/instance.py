@@ -47,6 +47,8 @@ class Attempt:
     stop: StopSignal
     meter: ProgressMeter | None = None
     on_chosen: OnChosen | None = None
+    on_size: Callable[[int], None] | None = None
+    """Hears how large a file is when its server says so, before a byte of it is written."""
     phase: Phase = Phase.EXTRACTING
     extractor: str | None = None
     last_status: int | None = None
@@ -199,6 +201,8 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
             seen = Validators.of(response.headers)
         if response.status != 206 or not start:
             self._file_origin.begin(seen)
+        if seen.size and self.attempt.on_size:
+            self.attempt.on_size(seen.size)
         return response
 
     @property
