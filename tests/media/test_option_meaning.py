@@ -56,14 +56,14 @@ def step(options: MediaOptions, key: str) -> Mapping[str, Any]:
         ),
         ({"audio_language": "none", "format": "b"}, "bestvideo/b"),
         ({"audio_language": "all", "format": "b"}, "bestvideo+mergeall[vcodec=none]/bestvideo+bestaudio/b"),
-        ({"extract_audio": True, "format": "bestvideo+bestaudio/best"}, "bestaudio/best[acodec!=none]"),
-        ({"extract_audio": True, "format": "bestaudio/best"}, "bestaudio/best[acodec!=none]"),
-        ({"extract_audio": True, "format": "ba[ext=m4a]/b"}, "ba[ext=m4a]/bestaudio/best[acodec!=none]"),
+        ({"extract_audio": True, "format": "bestvideo+bestaudio/best"}, "bestaudio/best[acodec!=?none]"),
+        ({"extract_audio": True, "format": "bestaudio/best"}, "bestaudio/best[acodec!=?none]"),
+        ({"extract_audio": True, "format": "ba[ext=m4a]/b"}, "ba[ext=m4a]/bestaudio/best[acodec!=?none]"),
         (
             {"extract_audio": True, "audio_language": ["en"]},
-            "bestaudio[language^=en]/bestaudio/best[acodec!=none]",
+            "bestaudio[language^=en]/bestaudio/best[acodec!=?none]",
         ),
-        ({"video_resolution": "none"}, "bestaudio/best[acodec!=none]"),
+        ({"video_resolution": "none"}, "bestaudio/best[acodec!=?none]"),
     ],
 )
 def test_wishes_come_first_and_the_format_is_the_fall_back(values: dict[str, Any], selection: str) -> None:

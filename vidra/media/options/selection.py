@@ -9,7 +9,7 @@ from typing import Any
 from vidra.errors import OptionRefused
 from vidra.media.grammar import grammar
 
-_AUDIO_ONLY = "bestaudio/best[acodec!=none]"
+_AUDIO_ONLY = "bestaudio/best[acodec!=?none]"
 _HAS_VIDEO = re.compile(
     r"\b(?:bv|bestvideo|wv|worstvideo|mergeall|all|b|best|w|worst)\b(?!audio)|\[(?:height|width|vcodec)"
 )
