@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.supervisor.worlds import World, until
+from tests.supervisor.worlds import QUICK, World, until
 from vidra.errors import AlreadyRunning, BackendNotFound
 from vidra.supervisor.interface import (
     BackendEvent,
@@ -27,6 +29,7 @@ from vidra.supervisor.interface import (
 
 pytestmark = pytest.mark.anyio
 S = BackendState
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 async def test_a_back_end_is_started_found_healthy_and_stopped(world: World) -> None:
@@ -151,7 +154,7 @@ async def test_a_stranger_who_answers_in_our_place_is_not_health(world: World) -
     assert status.reason == "another instance answers on this address"
 
 
-async def test_an_adopted_descriptor_serves_through_a_crash(world: World) -> None:
+async def test_a_handed_over_descriptor_serves_through_a_crash(world: World) -> None:
     """Handed over, the socket never closes: a request sent while the back end is down is answered."""
     port = PortSpec(first=20_000, last=29_999, handover=PortHandover.DESCRIPTOR)
     async with world.supervisor(world.spec("--fd={fd}", port=port)) as supervisor:
@@ -206,6 +209,26 @@ async def test_a_service_we_do_not_own_is_watched_and_repaired(world: World) -> 
         assert supervisor.status("watched").pid is None
         await supervisor.stop("watched")
         await supervisor.wait("theirs", {S.HEALTHY}, limit=10)
+
+
+@pytest.mark.long
+async def test_fifty_kills_are_fifty_restarts_and_nothing_leaks(world: World) -> None:
+    """WD-01 at length: each ready in less than 5 s; no descriptor, process or temporary folder left."""
+    timings = replace(QUICK, crash_limit=100)
+    async with world.supervisor(world.spec("--escapees=1", timings=timings)) as supervisor:
+        status = await supervisor.wait("api", {S.HEALTHY}, limit=10)
+        before = 0
+        for cycle in range(50):
+            assert status.pid is not None
+            os.kill(status.pid, signal.SIGKILL)
+            await supervisor.wait("api", {S.RESTARTING}, limit=5)
+            status = await supervisor.wait("api", {S.HEALTHY}, limit=5)
+            if cycle == 0:  # the first crash opens the error log
+                before = len(list(DESCRIPTORS.iterdir()))
+        assert len(list(DESCRIPTORS.iterdir())) == before
+        assert len(list(world.folder.glob("*.tmp-*"))) == 1
+
+    assert len(world.journalled("start")) == 51
 
 
 async def test_a_second_supervisor_of_the_same_folder_is_told_who_is_first(world: World) -> None:

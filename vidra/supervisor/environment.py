@@ -27,7 +27,7 @@ def environment_for(
     instance: str,
     token: str,
     values: Mapping[str, str],
-    temporary: Path,
+    temporary: Path | None,
 ) -> dict[str, str]:
     """Return the whole environment; `values` fill `{port}`, `{host}` and `{fd}` in the declared one."""
     env = isolated(inherited) if spec.isolated else dict(inherited)
@@ -36,7 +36,8 @@ def environment_for(
         env[spec.port.variable] = values["port"]
     env[LINEAGE_VARIABLE] = ",".join(filter(None, (inherited.get(LINEAGE_VARIABLE), instance)))
     env[INSTANCE_VARIABLE], env[TOKEN_VARIABLE] = instance, token
-    env["TMPDIR"] = str(temporary)
+    if temporary is not None:
+        env["TMPDIR"] = str(temporary)
     env.pop(FD_VARIABLE, None)
     if "fd" in values:
         env[FD_VARIABLE] = values["fd"]

@@ -52,10 +52,13 @@ class Launcher:
         """Start the process; `reserve` came before. Raises as `vidra.supervisor.process.spawn` does."""
         assert self._spec.command is not None  # noqa: S101 - only owned back ends are launched
         values, reservation = self._values(), self._reservation
-        temporary = self._temporary(instance)
-        temporary.mkdir(mode=0o700)
         environment = environment_for(
-            self._spec, os.environ, instance=instance, token=token, values=values, temporary=temporary
+            self._spec,
+            os.environ,
+            instance=instance,
+            token=token,
+            values=values,
+            temporary=self._new_temporary(instance),
         )
         pipes = [capture.open_for_child() for capture in self._captures]
         if reservation is not None:
@@ -122,6 +125,15 @@ class Launcher:
         if self._reservation.descriptor is not None:
             values["fd"] = str(self._reservation.descriptor)
         return values
+
+    def _new_temporary(self, instance: str) -> Path | None:
+        """Return the start's own temporary folder; None on a full disk, which must not prevent a start."""
+        folder = self._temporary(instance)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError:
+            return None
+        return folder
 
     def _temporary(self, instance: str) -> Path:
         return self._folder / f"{self._spec.name}.tmp-{instance[-16:]}"

@@ -57,6 +57,8 @@ from vidra.supervisor.telling import Teller
 
 _PROBES: Final = 100
 """Probes remembered for each back end."""
+_PROBE_SLACK: Final = 1.0
+"""Seconds beyond a probe's own limit that a requested probe may wait for its turn."""
 _PORTLESS: Final = frozenset({BackendState.STOPPED, BackendState.FAILED, BackendState.FOREIGN})
 _ASKABLE: Final = frozenset({BackendState.STARTING, BackendState.HEALTHY, BackendState.UNHEALTHY})
 
@@ -159,13 +161,16 @@ class Runner:
         await self._at_rest.wait()
 
     async def probe(self) -> Probe | None:
-        """Probe now and return the answer; None where asking makes no sense at the moment."""
+        """Probe now and return the answer; None where asking makes no sense, or when a stop takes long."""
         if self.spec.health is None or self._machine.state not in _ASKABLE:
             return None
         self._judged.clear()
-        await self.post(ProbeNow())
-        async with asyncio.timeout(self.spec.health.timeout + self.spec.timings.kill_grace):
-            await self._judged.wait()
+        try:
+            async with asyncio.timeout(self.spec.health.timeout + _PROBE_SLACK):
+                await self.post(ProbeNow())
+                await self._judged.wait()
+        except TimeoutError:
+            return None
         return self.probes[-1]
 
     @property
