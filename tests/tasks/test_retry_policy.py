@@ -1,0 +1,61 @@
+"""When a task is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect import task
+from prefect.client.schemas.objects import State, StateType, TaskRun
+
+from tasks.retry_policy import only_try_later, retry_policy
+from vidra.errors import Missing, Refused, TryLater, VerificationFailed
+from vidra.settings import DownloadSettings
+
+
+@task
+async def _nothing() -> None:
+    """Stand for the task whose run is judged."""
+
+
+def _allows(error: BaseException, *, cap: float = 10.0) -> bool:
+    run = TaskRun(task_key="t", dynamic_key="1", flow_run_id=uuid4())
+    state: State[Any] = State(type=StateType.FAILED, data=error)
+    return asyncio.run(_judge(run, state, cap))
+
+
+async def _judge(run: TaskRun, state: State[Any], cap: float) -> bool:
+    return await only_try_later(cap)(_nothing, run, state)
+
+
+@pytest.mark.parametrize(
+    ("error", "allowed"),
+    [
+        (TryLater("busy"), True),
+        (TryLater("busy", retry_after=0.01), True),
+        (TryLater("busy", retry_after=11), False),
+        (Missing("gone"), False),
+        (Refused("no"), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_only_passing_trouble_is_tried_again(error: Exception, allowed: bool) -> None:
+    """Everything else would fail the same way again, or asks for more patience than a task has."""
+    assert _allows(error) is allowed
+
+
+def test_a_failed_verification_is_not_tried_again(tmp_path: Any) -> None:
+    """A page that pretends to be a video will do so the next time."""
+    assert _allows(VerificationFailed(tmp_path / "x.mp4", "an HTML page")) is False
+
+
+def test_delays_grow_up_to_their_bound() -> None:
+    """`retry_delay * retry_backoff ** n`, never beyond `retry_delay_max`."""
+    settings = DownloadSettings(retries=4, retry_delay=10, retry_backoff=3, retry_delay_max=100)
+
+    policy = retry_policy(settings)
+
+    assert policy["retries"] == 4
+    assert policy["retry_delay_seconds"] == [10, 30, 90, 100]
