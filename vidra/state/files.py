@@ -97,6 +97,8 @@ class Loaded:
     """The journal's inode; None if there is no journal."""
     tail: bytes = b""
     adopted: bool = False
+    behind: bool = False
+    """Whether the journal ends before the snapshot does: the machine went down with lines not synced."""
     whole: bool = True
     """False if transactions may be missing between those that were found."""
 
@@ -172,6 +174,7 @@ def _joined(
         inode=inode,
         tail=found.tail,
         adopted=snapshot.adopted,
+        behind=last is not None and last.seq < seq,
     )
     if found.damaged:
         raise Inconsistent(

@@ -226,6 +226,10 @@ class Journal:
             position = self._here()
             if position.adopted or position.migrated:
                 self._convert(position)
+            elif position.behind:
+                # Going on there would leave a gap in the numbers, which the next reader takes for damage.
+                with translated(self.files.journal, "begin a new journal"):
+                    self._rotate()
             elif position.tail:
                 self._cut(position)
             yield

@@ -12,7 +12,7 @@ class Position:
     def __init__(self, loaded: Loaded, *, migrated: bool) -> None:
         self.inode, self.base, self.end = loaded.inode, loaded.base, loaded.end
         self.last, self.tail = loaded.last, loaded.tail
-        self.adopted, self.migrated = loaded.adopted, migrated
+        self.adopted, self.behind, self.migrated = loaded.adopted, loaded.behind, migrated
         self.mtime = 0
         """Nanoseconds; 0 while unknown, which makes the next look read on."""
 
