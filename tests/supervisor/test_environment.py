@@ -19,11 +19,13 @@ OURS = {
     "LD_LIBRARY_PATH": "/tmp/_MEI123",
     "LD_LIBRARY_PATH_ORIG": "/usr/local/lib",
     "LANG": "de_DE.UTF-8",
+    "VIDRA_SERVER_TOKEN": "canary",
+    "PREFECT_API_AUTH_STRING": "canary",
 }
 
 
 def test_an_isolated_runtime_inherits_nothing_of_ours() -> None:
-    """Requirement 10: no virtual environment, no user site, no bundle libraries; the rest stays."""
+    """Requirement 10: no virtual environment, user site, bundle libraries or secrets; the rest stays."""
     assert isolated(OURS) == {
         "PATH": "/usr/bin",
         "PYTHONNOUSERSITE": "1",

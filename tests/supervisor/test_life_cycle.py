@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +31,11 @@ from vidra.supervisor.interface import (
 
 pytestmark = pytest.mark.anyio
 S = BackendState
-DESCRIPTORS = Path("/proc/self/fd")
+
+
+def descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_a_back_end_is_started_found_healthy_and_stopped(world: World) -> None:
@@ -224,8 +230,8 @@ async def test_fifty_kills_are_fifty_restarts_and_nothing_leaks(world: World) ->
             await supervisor.wait("api", {S.RESTARTING}, limit=5)
             status = await supervisor.wait("api", {S.HEALTHY}, limit=5)
             if cycle == 0:  # the first crash opens the error log
-                before = len(list(DESCRIPTORS.iterdir()))
-        assert len(list(DESCRIPTORS.iterdir())) == before
+                before = descriptors()
+        assert descriptors() == before
         assert len(list(world.folder.glob("*.tmp-*"))) == 1
 
     assert len(world.journalled("start")) == 51
@@ -291,3 +297,37 @@ def test_a_spec_with_a_name_that_is_no_file_name_is_refused() -> None:
         BackendSpec(name="../up", command=("true",))
     with pytest.raises(ValueError, match="health URL"):
         BackendSpec(name="remote")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"command": ()},
+        {"health": HealthSpec(url="health"), "port": PortSpec()},
+        {"health": HealthSpec(url="/health")},
+        {"shutdown_path": "shutdown", "port": PortSpec()},
+        {"shutdown_path": "/shutdown"},
+    ],
+)
+def test_a_spec_whose_routes_lead_nowhere_is_refused(wrong: dict[str, Any]) -> None:
+    """A path needs its slash, and a port below which it lies."""
+    with pytest.raises(ValueError, match="back end 'api'"):
+        BackendSpec(**{"name": "api", "command": ("main",), **wrong})
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "reason"),
+    [("no program", 0o700, "not a program"), ("", 0o600, "chmod \\+x")],
+)
+async def test_a_file_that_cannot_be_run_is_told_at_once(
+    world: World, content: str, mode: int, reason: str
+) -> None:
+    """No restart loop around a wrong file; the message says what to do."""
+    program = world.script.with_name("main")
+    program.write_text(content)
+    program.chmod(mode)
+    async with world.supervisor(world.spec(command=(str(program),))) as supervisor:
+        status = await supervisor.wait("api", {S.FAILED}, limit=10)
+
+    assert re.search(reason, status.reason)
+    assert status.crashes == 0

@@ -61,7 +61,13 @@ class World:
     def python(self, code: str, **fields: Any) -> BackendSpec:
         """Return a back end that runs these lines, without port and health route."""
         return self.spec(
-            **{"command": (sys.executable, "-S", "-c", code), "port": None, "health": None, **fields}
+            **{
+                "command": (sys.executable, "-S", "-c", code),
+                "port": None,
+                "health": None,
+                "shutdown_path": None,
+                **fields,
+            }
         )
 
     def supervisor(self, *specs: BackendSpec, **fields: Any) -> Supervisor:

@@ -17,7 +17,9 @@ from vidra.supervisor.interface import (
 LINEAGE_VARIABLE: Final = "VIDRA_BACKEND_LINEAGE"
 """Instance ids of all supervisors' starts above a process, so that an inner start hides no outer one."""
 
-_FOREIGN_RUNTIME: Final = ("PYTHON", "CONDA_", "VIRTUAL_ENV", "_PYI_", "_MEI", "UV_", "PIPENV_", "POETRY_")
+_OUR_RUNTIME: Final = ("PYTHON", "CONDA_", "VIRTUAL_ENV", "_PYI_", "_MEI", "UV_", "PIPENV_", "POETRY_")
+_OUR_BUSINESS: Final = ("VIDRA_", "PREFECT_")
+"""Our settings, tokens and stored credentials; a back end that needs one declares it."""
 
 
 def environment_for(
@@ -45,8 +47,9 @@ def environment_for(
 
 
 def isolated(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without our virtual environment, Python settings and user site."""
-    env = {key: value for key, value in inherited.items() if not key.startswith(_FOREIGN_RUNTIME)}
+    """Return the environment without our virtual environment, Python settings, user site and secrets."""
+    ours = (*_OUR_RUNTIME, *_OUR_BUSINESS)
+    env = {key: value for key, value in inherited.items() if not key.startswith(ours)}
     env["PYTHONNOUSERSITE"] = "1"
     if home := inherited.get("VIRTUAL_ENV"):
         own = str(Path(home) / "bin")

@@ -58,7 +58,7 @@ class Prober:
         try:
             async with asyncio.timeout(limit):
                 response = await self._client(url).post(url, headers=headers)
-        except (TimeoutError, httpx.HTTPError):
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
             return False
         return response.is_success
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
@@ -132,7 +132,8 @@ class BackendSpec:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Added to the environment; `{port}` and `{host}` are filled in."""
     isolated: bool = True
-    """Do not inherit our virtual environment, PYTHON* variables or the user site."""
+    """Do not inherit our virtual environment, PYTHON* variables, user site, settings and secrets
+    (`VIDRA_*`, `PREFECT_*`). Vidra's own parts are declared with False."""
     port: PortSpec | None = None
     health: HealthSpec | None = None
     shutdown_path: str | None = None
@@ -148,13 +149,26 @@ class BackendSpec:
     timings: Timings = field(default_factory=Timings)
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a name that could not be a file name, or a service nobody can ask."""
+        """Raise `ValueError` for what could never work; the message names the back end and the field."""
+        for wrong in self._mistakes():
+            message = f"back end {self.name!r}: {wrong}"
+            raise ValueError(message)
+
+    def _mistakes(self) -> Iterator[str]:
         if not _NAME.fullmatch(self.name):
-            message = f"back end name {self.name!r}: letters, digits, `.`, `_` and `-` only"
-            raise ValueError(message)
+            yield "`name` may have letters, digits, `.`, `_` and `-` only, 64 at most"
+        if self.command is not None and not self.command:
+            yield "`command` needs at least a program"
         if self.command is None and self.health is None:
-            message = f"back end {self.name!r}: without a command it needs a health URL to be watched"
-            raise ValueError(message)
+            yield "without `command` it needs a health URL to be watched by"
+        health = None if self.health is None else self.health.url
+        for field_name, route in (("health", health), ("shutdown_path", self.shutdown_path)):
+            if route is None or (field_name == "health" and route.startswith(("http://", "https://"))):
+                continue
+            if not route.startswith("/"):
+                yield f"`{field_name}` must begin with `/`, got {route!r}"
+            elif self.port is None:
+                yield f"`{field_name}` {route!r} lies below a port, but `port` is not declared"
 
     @property
     def owned(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Final
 
@@ -67,7 +67,7 @@ class RotatingFile:
         facts = self.path.stat()
         self._size = facts.st_size
         if self._size:
-            self._day = min(self._day, date.fromtimestamp(facts.st_mtime))  # noqa: DTZ012 - a day name is all
+            self._day = min(self._day, datetime.fromtimestamp(facts.st_mtime, UTC).date())
         self._file = self.path.open("ab", buffering=0)
         return self._file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -115,6 +116,10 @@ def spawn(
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise BackendNotStarted(name, f"cannot start {program}: {error}") from error
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:
+            raise BackendNotStarted(name, f"{program} is not a program this machine can run") from error
+        raise
     identity = Identity.of(popen.pid)
     assert identity is not None  # noqa: S101 - a child that is not reaped keeps its number
     return Process(identity, popen)

@@ -22,7 +22,7 @@ async def main() -> None:
     ]
     leave = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
-    async with world.supervisor(*specs):
+    async with world.supervisor(*specs, subreaper=True):
         await leave.wait()
 
 
