@@ -125,7 +125,10 @@ class Job(Record):
     attempt: int = 1
     """Counts flow runs that were asked for; part of their idempotency key."""
     flow_run_ids: tuple[str, ...] = ()
+    asks_selection: bool = False
+    """A list waits until a person has chosen from it; jobs of subscriptions and scripts do not ask."""
     selection_required: bool = False
+    """It waits now: status `starting`, no run under way."""
     selection: str | None = None
     """Chosen entries as yt-dlp's `playlist_items` text, or None for all."""
     main_file: str | None = None

@@ -108,9 +108,11 @@ def _foreign(content: object, adopt: Adopt | None) -> Snapshot:
 def _tables(content: object) -> Tables | None:
     if not isinstance(content, dict) or not all(isinstance(table, dict) for table in content.values()):
         return None
+    if not all(isinstance(document, dict) for table in content.values() for document in table.values()):
+        return None
     try:
-        return {str(name): {int(i): dict(d) for i, d in table.items()} for name, table in content.items()}
-    except (TypeError, ValueError):
+        return {name: {int(i): document for i, document in table.items()} for name, table in content.items()}
+    except ValueError:
         return None
 
 
