@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,15 +23,17 @@ def test_help_imports_nothing_heavy(home: Path) -> None:  # noqa: ARG001 - an em
     assert all(app.name in done.stdout for app in APPS)
 
 
-@pytest.mark.slow
-def test_help_takes_at_most_a_third_of_a_second(program: Vidra) -> None:
-    """The best of five, because other work on the machine is not ours to measure."""
-    times = []
+def test_help_costs_at_most_a_third_of_a_second(program: Vidra) -> None:
+    """Processor time, the best of five: how busy the machine is with other work is not ours to measure."""
+    costs = []
     for _ in range(5):
-        began = time.perf_counter()
+        before = os.times()
         program("--help")
-        times.append(time.perf_counter() - began)
-    assert min(times) <= 0.35
+        after = os.times()
+        costs.append(
+            after.children_user + after.children_system - before.children_user - before.children_system
+        )
+    assert min(costs) <= 0.35
 
 
 def test_version_names_the_version(program: Vidra) -> None:

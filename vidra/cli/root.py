@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from vidra.cli.completion import Shell, install_completion, show_completion
 from vidra.cli.failures import PROGRAM
 from vidra.cli.groups import RootGroup
 from vidra.cli.invocation import Invocation, Verbosity
+from vidra.cli.log_lines import configure_logging
 
 app = typer.Typer(
     name=PROGRAM,
@@ -90,14 +90,4 @@ def root(
     """Remember the global options for the command that follows."""
     verbosity = Verbosity.QUIET if quiet else Verbosity(verbose)
     ctx.obj = Invocation(config=config, data_dir=data_dir, verbosity=verbosity, debug=debug)
-    _log_to_stderr(verbosity)
-
-
-def _log_to_stderr(verbosity: Verbosity) -> None:
-    """Show what libraries log; a run's own lines come through its display, so Prefect's copies do not."""
-    handler = logging.StreamHandler()
-    handler.setLevel(verbosity.log_level)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    if verbosity < Verbosity.DEBUG:
-        handler.addFilter(lambda record: not record.name.startswith("prefect"))
-    logging.basicConfig(handlers=[handler], level=verbosity.log_level)
+    configure_logging(verbosity, debug=debug)
