@@ -50,6 +50,7 @@ def only_try_later(cap: float) -> RetryCondition:
     """
 
     async def condition(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+        """Judge the state a task has failed with."""
         error = state.data
         if not isinstance(error, TryLater):
             return False

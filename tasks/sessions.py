@@ -38,7 +38,8 @@ class SessionPool:
         """Do the work on one of the threads; raises what it raises."""
         stop = StopSignal()
         context = contextvars.copy_context()
-        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, self._do, work, stop)
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._threads, lambda: context.run(self._do, work, stop))
         with self._lock:
             self._stops.add(stop)
         try:
