@@ -119,7 +119,7 @@ def _generated_page(base: str, match: re.Match[str]) -> Answer:
 def _fault_page(base: str, match: re.Match[str]) -> Answer:
     stem, _, extension = match["real"].rpartition("/")[2].rpartition(".")
     name = f"Clip {stem} {match['faults'].rpartition('tag')[2]}"
-    mime = {"m3u8": "application/vnd.apple.mpegurl", "mpd": "application/dash+xml"}.get(
+    mime = {"m3u8": "application/vnd.apple.mpegurl", "mpd": "application/dash+xml", "mp3": "audio/mpeg"}.get(
         extension, "video/mp4"
     )
     return pages.bare_video_page(name, f"{base}/f/{match['faults']}/{match['real']}", mime=mime), HTML
