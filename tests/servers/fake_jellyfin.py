@@ -29,6 +29,10 @@ class NotSignedIn(Exception):
     """The request carries no token that the server knows."""
 
 
+class NotAllowed(Exception):
+    """The user is no administrator."""
+
+
 @dataclass
 class FakeJellyfin:
     """Views and items by id. `version` decides between the old and the new paths."""
@@ -116,6 +120,8 @@ class FakeJellyfin:
             answer = handler(query, lowered, *match.groups())
         except NotSignedIn:
             return Response(status_code=401)
+        except NotAllowed:
+            return Response(status_code=403)
         except KeyError:
             return Response("not found", status_code=404, media_type="text/plain")
         return Response(status_code=204) if answer is None else JSONResponse(_shown(answer))
@@ -293,7 +299,7 @@ class FakeJellyfin:
 
     def _folders(self, *_: Any) -> list[Fields]:
         if not self.administrator:
-            raise NotSignedIn
+            raise NotAllowed
         return [
             {"Name": view["Name"], "ItemId": view["Id"], "Locations": list(view["_folders"])}
             for view in self.views.values()

@@ -49,9 +49,13 @@ def on_jellyfin(
     async def main() -> T:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(fake)) as client:
             server = JellyfinServer(
-                client=client, route=FixedRoute(BASE), machine_id=FakeJellyfin().machine_id, token=SecretStr(token),
-                user_id=USER, identity=IDENTITY,
-            )  # fmt: skip
+                client=client,
+                route=FixedRoute(BASE),
+                machine_id=FakeJellyfin().machine_id,
+                token=SecretStr(token),
+                user_id=USER,
+                identity=IDENTITY,
+            )
             return await work(server)
 
     return asyncio.run(main())

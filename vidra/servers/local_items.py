@@ -10,7 +10,7 @@ from pathlib import Path
 from vidra.servers.interface import Item, ItemKind, MediaFile, SectionKind, WatchState
 from vidra.servers.local_names import name_of
 from vidra.servers.local_nfo import Nfo, read_nfo
-from vidra.servers.local_scan import MediaPath, scan, unreadable
+from vidra.servers.local_scan import MediaPath, scan
 
 
 def read_folder(folder: Path, kind: SectionKind, section_id: str) -> list[Item]:
@@ -20,10 +20,7 @@ def read_folder(folder: Path, kind: SectionKind, section_id: str) -> list[Item]:
 
 def _item(found: MediaPath, kind: SectionKind, section_id: str) -> Item:
     name = name_of(found.relative)
-    try:
-        nfo = read_nfo(found.path.with_suffix(".nfo")) or Nfo()
-    except OSError as exc:
-        raise unreadable(found.path.with_suffix(".nfo"), exc) from exc
+    nfo = read_nfo(found.path.with_suffix(".nfo")) or Nfo()
     episode = name.episode is not None and kind is not SectionKind.MOVIES
     show_id = _show_id(name.show) if episode and name.show else None
     season = (nfo.season if nfo.season is not None else name.season) if episode else None

@@ -33,13 +33,16 @@ class Nfo:
 def read_nfo(path: Path) -> Nfo | None:
     """Return what the NFO file says, or None if there is none or it is no XML of a sane size.
 
-    Files with declarations are refused: they are how XML reads other files and eats memory.
-    Raises `OSError` if the file is there but cannot be read.
+    Files with declarations are refused: they are how XML reads other files and eats memory. One that
+    cannot be read costs its facts, with a warning, and not the library.
     """
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except FileNotFoundError:
+        return None
+    except OSError as exc:
+        _log.warning("%s: not read: %s", path, exc)
         return None
     if len(data) > LARGEST or _DECLARATION.search(data):
         _log.warning("%s: not read: over %d bytes, or with XML declarations of its own", path, LARGEST)

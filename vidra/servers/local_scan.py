@@ -43,11 +43,11 @@ def scan(root: Path) -> list[MediaPath]:
         except FileNotFoundError:
             continue  # gone since the folder was listed
         except OSError as exc:
-            raise unreadable(path, exc) from exc
+            raise _unreadable(path, exc) from exc
     return _named(root, found)
 
 
-def unreadable(path: Path, error: OSError) -> RemoteError:
+def _unreadable(path: Path, error: OSError) -> RemoteError:
     """Return what an operating system error means to a library."""
     text = f"{path}: cannot be read: {error.strerror or error}"
     if error.errno in {errno.EACCES, errno.EPERM, errno.ELOOP}:
@@ -59,7 +59,7 @@ def _walk(folder: Path, real_root: Path) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as exc:
-        raise unreadable(folder, exc) from exc
+        raise _unreadable(folder, exc) from exc
     for entry in entries:
         if entry.name.startswith(".") or not _stays_inside(entry, real_root):
             continue
@@ -73,7 +73,8 @@ def _stays_inside(entry: os.DirEntry[str], real_root: Path) -> bool:
     """Whether the entry is no link, or one to a file below the root; linked folders could make loops."""
     if not entry.is_symlink():
         return True
-    return Path(os.path.realpath(entry.path)).is_relative_to(real_root) and not entry.is_dir()
+    target = Path(os.path.realpath(entry.path))
+    return target.is_relative_to(real_root) and target.is_file()
 
 
 def _named(root: Path, found: Sequence[tuple[Path, os.stat_result]]) -> list[MediaPath]:
