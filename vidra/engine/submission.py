@@ -24,9 +24,19 @@ UNFINISHED: Final = frozenset({JobStatus.QUEUED, JobStatus.PAUSED, JobStatus.STA
 """Statuses of a job that the same request may go on with, if nobody holds the job's lock."""
 
 
-def submit(request: DownloadRequest, *, settings: Settings, state: State, clock: Clock = SYSTEM_CLOCK) -> Job:
-    """Check the request and store it as a new job.
+def submit(
+    request: DownloadRequest,
+    *,
+    settings: Settings,
+    state: State,
+    clock: Clock = SYSTEM_CLOCK,
+    job_id: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    asks_selection: bool = False,
+) -> Job:
+    """Check the request and store it as a new job, under `job_id` if one is given.
 
+    Raises `ValueError` if that id is taken.
     Raises `OptionRefused`, `UrlRefused`, `PathRefused` or `UsageError` when it is wrong, and then
     nothing is stored; `StateError` when the disk does not play along.
     """
@@ -35,12 +45,14 @@ def submit(request: DownloadRequest, *, settings: Settings, state: State, clock:
     policy = network_policy(settings)
     urls = tuple(check_url(url, policy) for url in request.urls)
     job = Job(
-        job_id=uuid.uuid4().hex,
+        job_id=job_id or uuid.uuid4().hex,
         urls=urls,
         created_at=iso(clock.now()),
         creator=request.creator,
         preset=request.preset,
         skip_archived=request.skip_archived,
+        metadata=metadata or {},
+        asks_selection=asks_selection,
     )
     # Options first: a job record without its options would run with the wrong ones.
     stored = store_secrets(job.job_id, options, lambda: open_credentials(settings.storage.data_dir))

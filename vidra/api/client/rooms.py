@@ -1,0 +1,336 @@
+"""The two kinds of rooms of the client's WebSockets: the overview of all jobs, and one job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from vidra.api.client.entry import entry_object, entry_progress
+from vidra.api.client.job import job_detail, job_object, log_line
+from vidra.api.client.playlist import playlist_object, playlist_progress
+from vidra.api.client.progress import progress_event
+from vidra.api.client.reasons import CREATED, DELETED, INITIAL, PREVIEW_READY, became_known, reason_of
+from vidra.api.client.summary import summary_of
+from vidra.api.client.values import without_nulls
+from vidra.api.client.view import JobView
+from vidra.api.streams.subscriber import Ending, Message, Subscriber
+from vidra.clock import Clock, iso
+from vidra.errors import JobNotFound
+from vidra.state import Batch, Change, ChangeKind, Cursor, State
+from vidra.state.interface import TERMINAL, Entry, EntryStatus, Job, JobStatus
+
+INTRODUCED_AT_ONCE: Final = 100
+"""Entries of a list told in one go; the rest follows with the next tick, so that queues stay short."""
+FLUSH_S: Final = 0.25
+"""Seconds between two tellings of a job's figures: clients are promised at most four a second."""
+
+_ENTRY_REASONS: Final = {
+    EntryStatus.ACTIVE: "entry_switched",
+    EntryStatus.QUEUED: "reopened",
+    EntryStatus.PENDING: "reopened",
+    EntryStatus.FAILED: "failure",
+}
+
+
+def envelope(event: str, payload: Mapping[str, Any], key: Hashable | None = None) -> Message:
+    """Return a message of the contract: `{"event", "payload"}`."""
+    return Message(text=orjson.dumps({"event": event, "payload": payload}).decode(), key=key, event=event)
+
+
+class RoomBase:
+    """What both rooms share: subscribers, the clock and the state they read."""
+
+    def __init__(self, state: State, clock: Clock) -> None:
+        self.subscribers: set[Subscriber] = set()
+        self._state, self._clock = state, clock
+
+    def tell(self, event: str, payload: Mapping[str, Any], key: Hashable | None = None) -> None:
+        """Send one event to everybody in the room."""
+        message = envelope(event, payload, key)
+        for subscriber in self.subscribers:
+            subscriber.offer(message)
+
+    def now(self) -> str:
+        """Return the time as the contract writes it."""
+        return iso(self._clock.now())
+
+
+def removal(job: Job, timestamp: str) -> dict[str, Any]:
+    """Return the payload of the `update` that says a job is gone."""
+    return {
+        "job_id": job.job_id,
+        "status": DELETED,
+        "previous_status": job.status.value,
+        "reason": DELETED,
+        "timestamp": timestamp,
+    }
+
+
+class OverviewRoom(RoomBase):
+    """Updates of all jobs and the summary over them."""
+
+    def __init__(self, state: State, clock: Clock) -> None:
+        super().__init__(state, clock)
+        self._jobs: dict[str, Job] = {}
+        self._told: dict[str, Any] | None = None
+        self._flushed = 0.0
+        self._read()
+
+    def welcome(self) -> list[Message]:
+        """Return what a new subscriber hears first: it makes the client fetch the list."""
+        return [envelope("update", {"job_id": None, "reason": INITIAL, "timestamp": self.now()})]
+
+    def take(self, batch: Batch, before: Cursor) -> None:
+        """Tell of jobs that changed; figures are the job rooms' matter."""
+        del before
+        if batch.reset:
+            self._read()
+            for subscriber in self.subscribers:
+                for message in self.welcome():
+                    subscriber.offer(message)
+        for change in batch.changes:
+            if change.kind is ChangeKind.REMOVED and change.job is not None:
+                self._jobs.pop(change.job_id, None)
+                self.tell("update", removal(change.job, self.now()))
+            elif change.kind is ChangeKind.JOB and change.job is not None:
+                self._tell_job(change.job)
+
+    def tick(self, now: float) -> None:
+        """Tell the summary when it has changed, at most four times a second."""
+        if now - self._flushed < FLUSH_S:
+            return
+        summary = summary_of(Counter(job.status for job in self._jobs.values()))
+        if summary != self._told:
+            self._told, self._flushed = summary, now
+            self.tell("overview", {"summary": summary, "timestamp": self.now()}, key="overview")
+
+    def _tell_job(self, job: Job) -> None:
+        reason = reason_of(self._jobs.get(job.job_id), job)
+        self._jobs[job.job_id] = job
+        view = JobView(job=job, progress=self._state.jobs.progress(job.job_id))
+        self.tell("update", {**job_object(view), "reason": reason, "timestamp": self.now()})
+
+    def _read(self) -> None:
+        self._jobs = {job.job_id: job for job in self._state.jobs.list()}
+        self._told = summary_of(Counter(job.status for job in self._jobs.values()))
+
+
+class JobRoom(RoomBase):
+    """Everything about one job. Raises `JobNotFound` when it is made for a job that is not there."""
+
+    def __init__(self, state: State, clock: Clock, job_id: str) -> None:
+        super().__init__(state, clock)
+        self._job_id = job_id
+        self._entries: dict[int, Entry] = {}
+        self._introduced: set[int] = set()
+        self._introducing = False
+        self._due: set[int] = set()
+        self._progress_due = False
+        self._flushed = 0.0
+        self._view = self._read()
+
+    def welcome(self) -> list[Message]:
+        """Return what a new subscriber hears first: where the job stands."""
+        job, extra = self._view.job, {"reason": INITIAL, "timestamp": self.now()}
+        first = {
+            "job_id": job.job_id,
+            "status": job.status.value,
+            "is_terminal": job.status in TERMINAL,
+            "error": job.error,
+        }
+        messages = [envelope("update", without_nulls(first | extra))]
+        if self._view.is_list:
+            messages.append(envelope("playlist_snapshot", self._snapshot() | extra))
+        if progress := progress_event(self._view):
+            messages.append(envelope("progress", progress | extra))
+        return messages
+
+    def take(self, batch: Batch, before: Cursor) -> None:
+        """Tell of what changed, figures held back for the next tick."""
+        del before
+        if batch.reset:
+            self._start_over()
+            return
+        for change in batch.changes:
+            self._take(change)
+
+    def tick(self, now: float) -> None:
+        """Tell the latest figures, at most four times a second."""
+        if now - self._flushed >= FLUSH_S and (self._progress_due or self._due):
+            self._flushed = now
+            self._flush()
+        if self._introducing:
+            self._introduce()
+
+    def _take(self, change: Change) -> None:
+        if change.kind is ChangeKind.JOB and change.job is not None:
+            self._job_changed(change.job)
+        elif change.kind is ChangeKind.PROGRESS:
+            self._view = self._view.with_changes(progress=change.progress)
+            self._progress_due = True
+        elif change.kind is ChangeKind.ENTRY and change.entry is not None:
+            self._entry_changed(change.entry)
+        elif change.kind is ChangeKind.ENTRY_PROGRESS and change.index in self._entries:
+            old = self._entries[change.index]
+            self._entries[change.index] = old.model_copy(update={"progress": change.progress})
+            if change.progress is not None:
+                self._due.add(change.index)
+        elif change.kind is ChangeKind.LOG and change.line is not None:
+            self.tell("log", {"job_id": self._job_id, **log_line(change.line)})
+        elif change.kind is ChangeKind.OPTIONS:
+            self._view = self._view.with_changes(options_version=self._state.options.load(self._job_id)[0])
+        elif change.kind is ChangeKind.REMOVED and change.job is not None:
+            self.tell("update", removal(change.job, self.now()))
+            for subscriber in self.subscribers:
+                subscriber.end(Ending.GONE)
+
+    def _job_changed(self, job: Job) -> None:
+        before = self._view.job
+        if job == before:
+            return
+        if self._progress_due or self._due:
+            self._flush()  # figures of before must not arrive after the status they led to
+        if job.selection != before.selection or became_known(before, job):
+            self._refresh(job)
+        else:
+            self._view = self._fresh(job)
+        reason = reason_of(before, job)
+        self._tell_update(reason)
+        if became_known(before, job):
+            self._tell_content()
+        elif job.selection != before.selection or (before.selection_required and not job.selection_required):
+            self.tell("playlist_snapshot", self._snapshot())
+        if job.status is not before.status and job.status in {JobStatus.RUNNING, *TERMINAL}:
+            self._progress_due = True
+        if job.selection_required and not before.selection_required:
+            self._introducing = True
+
+    def _tell_update(self, reason: str) -> None:
+        if reason == PREVIEW_READY:
+            version, lines = self._state.logs.tail(self._job_id, limit=200)
+            view = self._view.with_changes(logs_version=version)
+            options = self._state.options.load(self._job_id)[1]
+            detail = job_detail(view, options, lines)
+            if view.is_list:  # the entries are told one by one, and can be fetched
+                detail["playlist"] = playlist_object(view)
+            self.tell("update", {**detail, "reason": reason})
+            return
+        self.tell("update", {**job_object(self._view), "reason": reason, "timestamp": self.now()})
+
+    def _tell_content(self) -> None:
+        """Tell what the job turned out to be, before anything about its entries."""
+        plain = job_object(self._view)
+        fields = {
+            "job_id": self._job_id,
+            "status": plain["status"],
+            "kind": plain["kind"],
+            "is_playlist": self._view.is_list,
+            "selection_required": self._view.job.selection_required,
+            "preview": plain.get("preview"),
+            "playlist": plain.get("playlist"),
+            "playlist_total_items": self._view.tally.listed if self._view.tally else None,
+            "timestamp": self.now(),
+        }
+        self.tell("global_info", without_nulls(fields))
+        if self._view.is_list:
+            self.tell("playlist_progress", playlist_progress(self._view), key="playlist_progress")
+            self.tell("playlist_snapshot", self._snapshot())
+
+    def _introduce(self) -> None:
+        """Tell the entries that are to be chosen from, each once, then that this was all."""
+        if not self._view.job.selection_required:
+            self._introducing = False
+            return
+        waiting = [entry for index, entry in sorted(self._entries.items()) if index not in self._introduced]
+        for entry in waiting[:INTRODUCED_AT_ONCE]:
+            self._introduced.add(entry.index)
+            payload = {
+                "job_id": self._job_id,
+                "entry": entry_object(entry),
+                "received_count": len(self._introduced),
+                "index": entry.index,
+                "entry_count": len(self._entries),
+                "timestamp": self.now(),
+            }
+            for event in ("entry_info", "playlist_preview_entry"):
+                self.tell(event, payload)
+        self._introducing = len(waiting) > INTRODUCED_AT_ONCE
+        if waiting and not self._introducing:
+            entries = [entry_object(entry) for entry in self._entries.values()]
+            ends = {"job_id": self._job_id, "entries": entries, "entry_count": len(entries)}
+            self.tell("playlist_snapshot", self._snapshot() | {"timestamp": self.now()})
+            self.tell("list_info_ends", ends | {"timestamp": self.now()})
+
+    def _entry_changed(self, entry: Entry) -> None:
+        before = self._entries.get(entry.index)
+        figures = before.progress if before and entry.status is before.status else None
+        entry = entry.model_copy(update={"progress": figures})
+        self._entries[entry.index] = entry
+        if not self._view.is_list:
+            return
+        if before is None or before.status is entry.status:
+            return  # a new entry is introduced with the list; other facts come with the next snapshot
+        self._view = self._view.with_changes(entries=list(self._entries.values()))
+        self._due.discard(entry.index)
+        reason = _ENTRY_REASONS.get(entry.status, "progress_transition")
+        payload = entry_progress(self._view.job, entry, reason=reason, timestamp=self.now())
+        self.tell("playlist_entry_progress", payload)
+        if entry.status is EntryStatus.REMOVED:
+            self.tell("playlist_snapshot", self._snapshot(), key="playlist_snapshot")
+        completed = entry.index if entry.status is EntryStatus.COMPLETED else None
+        self.tell("playlist_progress", playlist_progress(self._view, completed=completed))
+
+    def _flush(self) -> None:
+        if self._progress_due:
+            self._progress_due = False
+            if payload := progress_event(self._view):
+                self.tell("progress", payload, key="progress")
+        for index in sorted(self._due) if self._view.is_list else ():
+            entry = self._entries[index]
+            payload = entry_progress(self._view.job, entry, reason="entry_progress", timestamp=self.now())
+            self.tell("playlist_entry_progress", payload, key=("entry", index))
+        self._due.clear()
+
+    def _snapshot(self) -> dict[str, Any]:
+        job = self._view.job
+        return {"job_id": job.job_id, "status": job.status.value, "playlist": playlist_object(self._view)}
+
+    def _start_over(self) -> None:
+        """The history has a gap: tell where everything stands now."""
+        try:
+            self._view = self._read()
+        except JobNotFound:
+            for subscriber in self.subscribers:
+                subscriber.end(Ending.GONE)
+            return
+        for message in (*self.welcome(), envelope("update", {**job_object(self._view), "reason": "updated"})):
+            for subscriber in self.subscribers:
+                subscriber.offer(message)
+
+    def _refresh(self, job: Job) -> None:
+        self._entries = {entry.index: entry for entry in self._state.entries(self._job_id).all()}
+        self._view = self._fresh(job)
+
+    def _fresh(self, job: Job) -> JobView:
+        return self._view.with_changes(
+            job=job,
+            entries=list(self._entries.values()),
+            logs_version=self._state.logs.tail(self._job_id, limit=0)[0],
+        )
+
+    def _read(self) -> JobView:
+        job = self._state.jobs.get(self._job_id)
+        self._entries = {entry.index: entry for entry in self._state.entries(self._job_id).all()}
+        return JobView(
+            job=job,
+            progress=self._state.jobs.progress(self._job_id),
+            entries=list(self._entries.values()),
+            options_version=self._state.options.load(self._job_id)[0],
+            logs_version=self._state.logs.tail(self._job_id, limit=0)[0],
+        )
+
+
+__all__ = ["CREATED", "FLUSH_S", "JobRoom", "OverviewRoom", "envelope"]

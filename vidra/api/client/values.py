@@ -1,0 +1,50 @@
+"""Small rules of the contract about values: what is dropped, how long texts are, how durations read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+DESCRIPTION_LIMIT: Final = 800
+"""Characters of a description that clients are sent."""
+
+
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that have a value; every reply is rid of the others."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def without_empties(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that say something: no null, empty text, list or object, at any depth."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        kept = without_empties(value) if isinstance(value, Mapping) else value
+        if kept is not None and kept not in ("", [], {}, ()):
+            found[name] = kept
+    return found
+
+
+def shortened(text: object, limit: int = DESCRIPTION_LIMIT) -> str | None:
+    """Return the text, cut with `...` if it is longer; None for what is no text."""
+    if not isinstance(text, str) or not text:
+        return None
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def duration_text(seconds: float | None) -> str | None:
+    """Return `1:02:03` or `2:03`; None for an unknown duration."""
+    if seconds is None or seconds < 0:
+        return None
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def text(value: object) -> str | None:
+    """Return the value if it is a text with something in it: clients cast these fields hard."""
+    return value if isinstance(value, str) and value else None
+
+
+def whole(value: object) -> int | None:
+    """Return the value as a whole number; None for what is none."""
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -1,0 +1,133 @@
+"""Stands before every route: whom we answer, who may ask, how much may be sent. Default: nobody.
+
+Plain ASGI on the raw scope, so that no route, redirect or framework detail comes before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vidra.api.bodies import BodyRefused, read_body, replay
+from vidra.api.hosts import Headers, HostPolicy, values
+from vidra.api.refusals import Refusal
+from vidra.api.tokens import TokenSource, matches
+
+FREE: Final = frozenset({"/", "/healthz", "/readyz"})
+"""Paths that tell whether we live; `GET` and `HEAD` on exactly these need no token."""
+SHOWN_TOKEN: Final = "vidra.token"
+"""Scope key: the token a WebSocket was opened with, so that rotation can close it."""
+AUTHORISED: Final = "vidra.authorised"
+"""Scope key: whether the request showed the right token (free paths need none)."""
+UNAUTHORISED: Final = Refusal(status=401, code="token_missing_or_invalid")
+POLICY_VIOLATION: Final = 1008
+
+_SECURITY_HEADERS: Final = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Guard:
+    """Wraps the application; see the module. Raises nothing of its own."""
+
+    def __init__(self, app: ASGIApp, *, tokens: TokenSource, hosts: HostPolicy) -> None:
+        self._app, self._tokens, self._hosts = app, tokens, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or answer it."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, _with_security_headers(send))
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        refusal = self._stranger(scope) or self._unauthorised(scope)
+        if refusal is not None:
+            await refusal.send(send, path)
+            return
+        try:
+            body = await read_body(scope["headers"], receive)
+        except BodyRefused as refused:
+            await refused.refusal.send(send, path)
+            return
+        await self._app(scope, replay(body, receive), send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._stranger(scope) is None and self._shows_token(scope):
+            await self._app(scope, receive, send)
+            return
+        with contextlib.suppress(OSError):  # the server's name for a peer that has gone already
+            await receive()
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "not allowed"})
+
+    def _stranger(self, scope: Scope) -> Refusal | None:
+        headers: Headers = scope["headers"]
+        if not scope["path"].startswith("/"):
+            return Refusal(status=400, code="path_invalid", detail="expected a path that begins with `/`")
+        server = scope.get("server")
+        trouble = self._hosts.host_problem(headers, server[1] if server else None)
+        if trouble:
+            return Refusal(status=400, code="host_not_allowed", detail=trouble)
+        trouble = None if scope.get("method") == "OPTIONS" else self._hosts.origin_problem(headers)
+        return Refusal(status=403, code="origin_not_allowed", detail=trouble) if trouble else None
+
+    def _unauthorised(self, scope: Scope) -> Refusal | None:
+        scope[AUTHORISED] = self._shows_token(scope)
+        method = scope["method"]
+        free = method == "OPTIONS" or (method in {"GET", "HEAD"} and scope["path"] in FREE)
+        return None if free or scope[AUTHORISED] else UNAUTHORISED
+
+    def _shows_token(self, scope: Scope) -> bool:
+        token = self._tokens.current()
+        shown = _shown_in_headers(scope["headers"])
+        if scope["type"] == "websocket":
+            shown = [*shown, *_shown_in_query(scope["query_string"])]
+            scope[SHOWN_TOKEN] = token
+        # Every value is compared, so that the time tells nothing about which one was right.
+        return any([matches(text, token) for text in shown])  # noqa: C419 - see above
+
+
+def _shown_in_headers(headers: Headers) -> Sequence[str]:
+    authorisation = values(headers, b"authorization")
+    if len(authorisation) > 1:
+        return ()
+    bare = [_without_scheme(text) for text in authorisation]
+    return [*bare, *values(headers, b"x-api-token"), *values(headers, b"x-api-key")]
+
+
+def _without_scheme(text: str) -> str:
+    scheme, _, rest = text.partition(" ")
+    return rest.strip() if rest and scheme.lower() == "bearer" else text
+
+
+def _shown_in_query(query: bytes) -> Sequence[str]:
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), max_num_fields=50)
+    except ValueError:
+        return ()
+    shown = [value for name, value in pairs if name == "token"]
+    return shown if len(shown) == 1 else ()
+
+
+def _with_security_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return send_with_headers

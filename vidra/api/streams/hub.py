@@ -1,0 +1,137 @@
+"""Follows the state's change feeds, once for each topic, and hands what they tell to the topic's rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol, TypeVar
+
+from vidra.errors import StateError
+from vidra.redaction import redact
+from vidra.state import Batch, Cursor, State
+
+from .subscriber import Ending, Subscriber
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.05
+"""Seconds between two looks at the feeds; one without news is a `stat` for each file."""
+
+
+class Room(Protocol):
+    """Turns changes into messages for its subscribers."""
+
+    subscribers: set[Subscriber]
+
+    def take(self, batch: Batch, before: Cursor) -> None:
+        """Hear what changed since `before`."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Tell what was held back, if it is due; `now` is the loop's time in seconds."""
+        ...
+
+
+AnyRoom = TypeVar("AnyRoom", bound=Room)
+
+
+class Topic:
+    """The changes of one job, or (None) of all jobs, from the moment somebody listens."""
+
+    def __init__(self, state: State, job_id: str | None) -> None:
+        self.job_id = job_id
+        self._feed = state.feed(job_id)
+        self.cursor = self._feed.now()
+        self.rooms: dict[type, Room] = {}
+
+    def advance(self) -> bool:
+        """Hand over what is new; return whether anything was. Raises `StateError`."""
+        before = self.cursor
+        batch = self._feed.since(before)
+        self.cursor = batch.cursor
+        if not batch.changes and not batch.reset:
+            return False
+        for room in self.rooms.values():
+            room.take(batch, before)
+        return True
+
+
+class Hub:
+    """All topics that somebody listens to, and the one task that keeps them moving. One event loop."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._topics: dict[str | None, Topic] = {}
+        self._nudge = asyncio.Event()
+
+    @contextmanager
+    def listening(
+        self, job_id: str | None, room: type[AnyRoom], make: Callable[[Topic], AnyRoom]
+    ) -> Iterator[tuple[Topic, AnyRoom, Subscriber]]:
+        """Join the room of that kind, made if nobody is in it yet; leaving it last ends it.
+
+        The topic has been advanced, so the new subscriber hears of what comes from now on. Raises
+        `StateError` and what `make` raises.
+        """
+        topic = self._topics.get(job_id)
+        if topic is None:
+            topic = self._topics[job_id] = Topic(self._state, job_id)
+        subscriber = Subscriber()
+        try:
+            topic.advance()
+            joined = topic.rooms.get(room)
+            if not isinstance(joined, room):
+                joined = topic.rooms[room] = make(topic)
+            joined.subscribers.add(subscriber)
+            yield topic, joined, subscriber
+        finally:
+            self._leave(topic, room, subscriber)
+
+    def nudge(self) -> None:
+        """Look at the feeds now: something was just written by us."""
+        self._nudge.set()
+
+    def end_all(self, ending: Ending) -> None:
+        """Let every subscriber go."""
+        for room in self.rooms():
+            for subscriber in room.subscribers:
+                subscriber.end(ending)
+
+    def rooms(self) -> list[Room]:
+        """Return every room."""
+        return [room for topic in self._topics.values() for room in topic.rooms.values()]
+
+    async def run(self) -> None:
+        """Keep the topics moving until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            for topic in list(self._topics.values()):
+                self._advance(topic)
+                for room in topic.rooms.values():
+                    room.tick(loop.time())
+            try:
+                await asyncio.wait_for(self._nudge.wait(), POLL_S)
+            except TimeoutError:
+                continue
+            self._nudge.clear()
+
+    def _advance(self, topic: Topic) -> None:
+        try:
+            topic.advance()
+        except StateError as error:
+            # Listeners would wait for what cannot be read; they are told to come back.
+            log.error("the changes cannot be followed: %s", redact(str(error)))  # noqa: TRY400 - the text says it all
+            for room in topic.rooms.values():
+                for subscriber in room.subscribers:
+                    subscriber.end(Ending.TOO_SLOW)
+
+    def _leave(self, topic: Topic, room: type, subscriber: Subscriber) -> None:
+        joined = topic.rooms.get(room)
+        if joined is not None:
+            joined.subscribers.discard(subscriber)
+            if not joined.subscribers:
+                del topic.rooms[room]
+        if not topic.rooms and self._topics.get(topic.job_id) is topic:
+            del self._topics[topic.job_id]
