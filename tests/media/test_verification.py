@@ -90,14 +90,14 @@ def test_fewer_bytes_than_announced_fail(media_site: MediaSite) -> None:
 
 
 def test_an_mp4_costs_no_process(media_site: MediaSite) -> None:
-    """Without ffmpeg at all, and in less than 20 ms even for 24 MB."""
-    began = time.perf_counter()
+    """Without ffmpeg at all, and in less than 20 ms of CPU even for 24 MB."""
+    began = time.process_time()
     contents = check_media(media_site.file("m/big.mp4"), duration=12, wants_video=True, ffmpeg=None)
-    assert time.perf_counter() - began < 0.02
+    assert time.process_time() - began < 0.02
     assert contents.has_video
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from([b"", b"\0\0\0\x18ftypmp42", b"\x1aE\xdf\xa3\x84"]))
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_no_bytes_crash_the_readers(tmp_path: Path, suffix: str, body: bytes, head: bytes) -> None:

@@ -24,6 +24,7 @@ from vidra.media.foreign import Foreign
 from vidra.media.interface import StopSignal
 from vidra.media.interruption import Interrupter, WatchfulGuard
 from vidra.media.origin import Origin, Validators
+from vidra.media.probing import probe_without_ffprobe
 from vidra.media.progress import ProgressMeter
 from vidra.media.transport import attach_guard
 from vidra.media.verification import check_arrival
@@ -75,6 +76,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         given = {"retry_sleep_functions": pauses, **params}
         super().__init__(given, auto_init="no_verbose_header")
         use_own_covers(self)
+        probe_without_ffprobe(self)
         guard = attach_guard(self, network)
         watchful = WatchfulGuard(policy=guard.policy, resolver=guard.resolver, interrupter=interrupter)
         for handler in self._request_director.handlers.values():
@@ -115,6 +117,9 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         """Return an extractor, and remember that it is its turn."""
         self._last_extractor = ie_key
         return super().get_info_extractor(ie_key)
+
+    def save_cookies(self) -> None:
+        """Leave the owner's cookie file as it is; yt-dlp would rewrite it with what this session got."""
 
     def is_filtered(self, child: Mapping[str, Any]) -> bool:
         """Whether the options' filters already reject a list entry by what the list says of it."""

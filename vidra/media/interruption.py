@@ -11,7 +11,7 @@ import contextlib
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, wraps
@@ -38,6 +38,7 @@ class Interrupter:
         self._connections: WeakSet[Foreign] = WeakSet()
         self._files: list[Foreign] = []
         self._children: set[subprocess.Popen[Any]] = set()
+        self._is_over = False
 
     def add_response(self, response: Foreign) -> None:
         """Remember a response whose body may be read for a long time."""
@@ -45,6 +46,8 @@ class Interrupter:
             if len(self._responses) > _TIDY_ABOVE:
                 self._responses = {other for other in self._responses if not other.closed}
             self._responses.add(response)
+        if self._is_over:
+            _end_reading(response)
 
     def add_connection(self, connection: Foreign) -> None:
         """Remember a connection on which an answer may be awaited for a long time."""
@@ -66,6 +69,7 @@ class Interrupter:
         """
         _watch_programs()
         _watch_files()
+        self._is_over = False
         token = _current.set(self)
         try:
             yield
@@ -76,6 +80,7 @@ class Interrupter:
     def interrupt(self) -> None:
         """End every read and every program that is under way; the thread inside gets an error."""
         with self._lock:
+            self._is_over = True
             connections, responses = list(self._connections), list(self._responses)
             children = list(self._children)
         for child in children:
@@ -83,11 +88,7 @@ class Interrupter:
         for connection in connections:
             _shut(getattr(connection, "sock", None))
         for response in responses:
-            raw = getattr(getattr(response, "_requests_response", None), "raw", None)
-            if raw is not None and hasattr(raw, "shutdown"):
-                # Nothing to end (ValueError), or the other side was quicker (OSError).
-                with contextlib.suppress(OSError, RuntimeError, ValueError):
-                    raw.shutdown()
+            _end_reading(response)
 
     def _release(self) -> None:
         with self._lock:
@@ -99,9 +100,12 @@ class Interrupter:
                 opened.close()
 
     def started(self, child: subprocess.Popen[Any]) -> None:
-        """Remember a program."""
+        """Remember a program; one that starts after the interruption is ended at once."""
         with self._lock:
             self._children.add(child)
+            is_late = self._is_over
+        if is_late:
+            child.kill()
 
     def ended(self, child: subprocess.Popen[Any]) -> None:
         """Forget a program."""
@@ -123,6 +127,26 @@ class WatchfulGuard(AddressGuard):
         self.interrupter.add_connection(connection)
 
 
+def run_program(command: Sequence[str], *, timeout: float) -> subprocess.CompletedProcess[bytes]:
+    """Run a program of ours like `subprocess.run`, ended when the session on this thread is interrupted.
+
+    Raises `subprocess.TimeoutExpired` after `timeout` seconds; the program has ended then.
+    """
+    pipe, interrupter = subprocess.PIPE, _current.get()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as child:
+        if interrupter:
+            interrupter.started(child)
+        try:
+            stdout, stderr = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
+        finally:
+            if interrupter:
+                interrupter.ended(child)
+    return subprocess.CompletedProcess(command, child.returncode, stdout, stderr)
+
+
 class _WatchedPopen(_Popen):  # type: ignore[misc]  # yt-dlp ships no types
     """yt-dlp's way to run a program, known to the session on whose behalf it runs."""
 
@@ -138,6 +162,14 @@ class _WatchedPopen(_Popen):  # type: ignore[misc]  # yt-dlp ships no types
         finally:
             if self._interrupter:
                 self._interrupter.ended(self)
+
+
+def _end_reading(response: Foreign) -> None:
+    raw = getattr(getattr(response, "_requests_response", None), "raw", None)
+    if raw is not None and hasattr(raw, "shutdown"):
+        # Nothing to end (ValueError, RuntimeError), or the other side was quicker (OSError).
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            raw.shutdown()
 
 
 @cache

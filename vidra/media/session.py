@@ -38,6 +38,7 @@ from vidra.media.logs import SessionLog
 from vidra.media.options.model import MediaOptions
 from vidra.media.progress import ProgressMeter
 from vidra.media.verification import check_media
+from vidra.media.versions import check_yt_dlp
 from vidra.media.workspace import Workspace
 
 T = TypeVar("T")
@@ -76,8 +77,10 @@ class MediaSession:
     ) -> None:
         """Open a session. `library` is the root that downloads go into unless the options name a home.
 
+        Raises ConfigError if yt-dlp is older than the oldest safe one.
         `ffmpeg` is found by itself when not given; `free_space_floor` is in bytes.
         """
+        check_yt_dlp()
         self._options, self._clock = options, clock
         self._interrupter = Interrupter()
         found = ffmpeg or find_ffmpeg()

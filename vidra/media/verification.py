@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from vidra.errors import VerificationFailed
+from vidra.media.interruption import run_program
 from vidra.media.matroska import read_matroska
 from vidra.media.mp4 import Contents, read_mp4
 
@@ -96,7 +97,7 @@ def _probe(path: Path, ffmpeg: Path | None) -> Contents:
         "-i", f"file:{path}", "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "null", "-",
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT, check=False)
+        done = run_program(command, timeout=PROBE_TIMEOUT)
     except subprocess.TimeoutExpired as error:
         raise VerificationFailed(path, f"ffmpeg could not read it within {PROBE_TIMEOUT:.0f} s") from error
     text = done.stderr.decode(errors="replace")
