@@ -80,7 +80,7 @@ class Machine:
         self._flaps = FlapDetector()
         self._timers: dict[_Timer, float] = {}
         self._failures = self._good_in_a_row = self._moves = 0
-        self._asking = self._ending = self._start_after_end = False
+        self._ending = self._start_after_end = False
         self._after_crash = self._warned = self._stuck = False
         self._asked_at = clock.monotonic()
         self._drift = self._wall_ahead()
@@ -219,7 +219,6 @@ class Machine:
 
     def _watch(self) -> None:
         """Wait for readiness; without a health route, being alive is all there is to know."""
-        self._asking = False
         if not self._probed:
             self._become_healthy("running; no health route is configured")
             return
@@ -299,7 +298,6 @@ class Machine:
     # --- health
 
     def _on_probed(self, probe: Probe) -> None:
-        self._asking = False
         if self.state not in _LIVING and not (self.state is BackendState.FAILED and not self._owned):
             return
         good = probe.answer in {Answer.GOOD, Answer.SLOW}
@@ -426,8 +424,9 @@ class Machine:
             self._count_bad(Probe(answer=Answer.BAD, detail=reason))
 
     def _ask_if_due(self) -> None:
-        if not self._asking and self._take(_Timer.PROBE):
-            self._asking, self._asked_at = True, self._now
+        # The timer is set again by the answer only, so one probe is in flight at most.
+        if self._take(_Timer.PROBE):
+            self._asked_at = self._now
             self._out.append(Act.PROBE)
 
     def _ask_at(self, moment: float) -> None:
