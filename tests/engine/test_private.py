@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.polling import wait_until
-from vidra.engine.interface import EngineStage, EngineStatus, FlowOutcome, RunStatus
+from vidra.engine.interface import Ending, EngineStage, EngineStatus, FlowOutcome, RunStatus
 from vidra.engine.private import run_privately
 from vidra.errors import Cancelled, EngineError, TryLater
 from vidra.settings import Settings
@@ -21,7 +21,14 @@ def _execute(name: str, stop: threading.Event | None = None, **parameters: Any) 
     from vidra.engine.execution import execute, load_flow
 
     flow = load_flow(f"{FLOWS}.{name}")
-    return execute(flow, parameters, stop=stop or threading.Event(), on_created=lambda _: None).result(30)
+    asked = stop or threading.Event()
+    run = execute(
+        flow,
+        parameters,
+        asked=lambda: Ending.CANCEL if asked.is_set() else None,
+        on_created=lambda _: None,
+    )
+    return run.result(30)
 
 
 @pytest.mark.usefixtures("server")
@@ -47,7 +54,12 @@ def test_a_private_run_brings_its_server_and_takes_it_away(engine_settings: Sett
 def test_a_stopped_run_cleans_up_and_is_cancelled(tmp_path: Path) -> None:
     """Setting the event lets the flow finish its clean-up; Prefect then shows Cancelled."""
     stop = threading.Event()
-    watcher = threading.Thread(target=lambda: (wait_until((tmp_path / "begun").exists), stop.set()))
+
+    def stop_once_begun() -> None:
+        wait_until((tmp_path / "begun").exists)
+        stop.set()
+
+    watcher = threading.Thread(target=stop_once_begun)
     watcher.start()
 
     outcome = _execute("waiting", stop, folder=tmp_path)

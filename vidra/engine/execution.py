@@ -5,31 +5,37 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, Final
-from uuid import UUID
+from typing import Any, Final, TypeAlias
 
 from prefect import Flow
+
+# Private, and the only way to tell Prefect's engine that a cancelled task is a cancelled run and not a
+# crash; a test fails when it moves.
+from prefect._internal.control_listener import _set_intent, clear_intent
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import TagsContext
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import PrefectException
+from prefect.exceptions import PrefectException, TerminationSignal
 from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled as CancelledState
-from prefect.states import Pending
+from prefect.states import Crashed, Pending
 
-from vidra.engine.interface import FlowOutcome
+from vidra.engine.interface import Ending, FlowOutcome
 from vidra.engine.outcomes import outcome_of
 from vidra.errors import EngineError
 
 STOP_POLL: Final = 0.05
-"""Seconds between two looks at the stop event."""
+"""Seconds between two looks whether the run should end."""
 DRAIN: Final = 5.0
 """Seconds that the last log lines and events get to reach the server."""
+
+Asked: TypeAlias = Callable[[], Ending | None]
+"""Says whether the run should end; called often, from the run's own thread."""
 
 
 def load_flow(entrypoint: str) -> Flow[..., Any]:
@@ -57,74 +63,105 @@ def execute(
     flow: Flow[..., Any],
     parameters: dict[str, Any],
     *,
-    stop: threading.Event,
+    asked: Asked,
     tags: tuple[str, ...] = (),
     on_created: Callable[[str], None],
 ) -> Future[FlowOutcome]:
-    """Run the flow in a new thread with its own event loop; the future never holds a flow's exception.
+    """Create a flow run and run it in a new thread; the future never holds a flow's own exception."""
 
-    A thread, because Prefect installs signal handlers in the main thread that end a run without
-    clean-up; signals stay the caller's.
-    """
+    async def work() -> FlowOutcome:
+        async with get_client() as client:
+            run = await client.create_flow_run(flow, parameters=parameters, state=Pending(), tags=tags)
+            on_created(str(run.id))
+            with TagsContext(current_tags=set(tags)):
+                return await _run(client, flow, run, parameters, asked)
+
+    return _in_thread(work)
+
+
+def execute_existing(flow: Flow[..., Any], run: FlowRun, *, asked: Asked) -> Future[FlowOutcome]:
+    """Run a flow run that a server has handed out, in a new thread; as `execute` otherwise."""
+
+    async def work() -> FlowOutcome:
+        async with get_client() as client:
+            return await _run(client, flow, run, run.parameters, asked)
+
+    return _in_thread(work)
+
+
+def _in_thread(work: Callable[[], Coroutine[Any, Any, FlowOutcome]]) -> Future[FlowOutcome]:
+    # A thread, because Prefect installs signal handlers in the main thread that end a run without
+    # clean-up; signals stay the caller's.
     future: Future[FlowOutcome] = Future()
 
-    def work() -> None:
+    async def handing_over() -> FlowOutcome:
         try:
-            future.set_result(asyncio.run(_run(flow, parameters, stop, tags, on_created)))
+            return await work()
+        finally:
+            await hand_over()
+
+    def run() -> None:
+        try:
+            future.set_result(asyncio.run(handing_over()))
         except BaseException as error:  # noqa: BLE001 - the thread's outermost edge; the caller raises it
             future.set_exception(error)
 
-    threading.Thread(target=work, name="vidra-flow", daemon=True).start()
+    threading.Thread(target=run, name="vidra-flow", daemon=True).start()
     return future
 
 
 async def _run(
+    client: PrefectClient,
     flow: Flow[..., Any],
+    run: FlowRun,
     parameters: dict[str, Any],
-    stop: threading.Event,
-    tags: tuple[str, ...],
-    on_created: Callable[[str], None],
+    asked: Asked,
 ) -> FlowOutcome:
-    async with get_client() as client:
-        with TagsContext(current_tags=set(tags)):
-            flow_run = await client.create_flow_run(flow, parameters=parameters, state=Pending(), tags=tags)
-            on_created(str(flow_run.id))
-            run = run_flow_async(flow, flow_run=flow_run, parameters=parameters, return_type="state")
-            running: asyncio.Future[State[Any]] = asyncio.ensure_future(run)  # type: ignore[arg-type]  # "state" decides
-            state = await _finish(running, stop)
-        try:
-            return await _conclude(client, flow_run.id, state)
-        finally:
-            await _hand_over()
+    engine = run_flow_async(flow, flow_run=run, parameters=parameters, return_type="state")
+    running: asyncio.Future[State[Any]] = asyncio.ensure_future(engine)  # type: ignore[arg-type]  # "state" decides
+    ended, state = await _finish(running, asked)
+    if state is None:
+        state = await _settle(client, run, ended)
+    return await outcome_of(state, str(run.id))
 
 
-async def _finish(running: asyncio.Future[State[Any]], stop: threading.Event) -> State[Any] | None:
-    """Return the final state; None when the flow was cancelled because of `stop`."""
-    while not running.done() and not stop.is_set():
+async def _finish(
+    running: asyncio.Future[State[Any]], asked: Asked
+) -> tuple[Ending | None, State[Any] | None]:
+    """Return why the run was ended, if it was, and its final state unless the ending kept it from one."""
+    why = None
+    while not running.done() and why is None:
         await asyncio.wait([running], timeout=STOP_POLL)
+        why = asked()
     if not running.done():
+        if why is Ending.CANCEL:
+            _set_intent("cancel")
         running.cancel()
     try:
-        return await running
-    except asyncio.CancelledError:
-        if stop.is_set():
-            return None
-        raise
+        return why, await running
+    except (asyncio.CancelledError, TerminationSignal):
+        if why is None:
+            raise
+        return why, None
+    finally:
+        clear_intent()
 
 
-async def _conclude(client: PrefectClient, flow_run_id: UUID, state: State[Any] | None) -> FlowOutcome:
-    if state is not None:
-        return await outcome_of(state, str(flow_run_id))
-    message = "stopped by a person"
+async def _settle(client: PrefectClient, run: FlowRun, why: Ending | None) -> State[Any]:
+    """Return the state of a run that was ended; see to it that the server has a final one."""
+    wanted: State[Any] = CancelledState() if why is Ending.CANCEL else Crashed(message="its process had to end")
     try:
-        # Prefect took the cancellation for a crash, as nobody told it otherwise.
-        await client.set_flow_run_state(flow_run_id, CancelledState(message=message), force=True)
+        current = (await client.read_flow_run(run.id)).state
+        if current is not None and current.is_final() and current.type == wanted.type:
+            return current
+        await client.set_flow_run_state(run.id, wanted, force=True)
     except (PrefectException, OSError) as error:
-        message = f"{message}; Prefect could not be told: {error}"
-    return await outcome_of(CancelledState(message=message), str(flow_run_id))
+        wanted.message = f"{wanted.message or 'cancelled'}; Prefect could not be told: {error}"
+    return wanted
 
 
-async def _hand_over() -> None:
+async def hand_over() -> None:
+    """Send what is still queued for the server; gives up after `DRAIN` seconds."""
     for worker in (APILogWorker, EventsWorker):
         drained = worker.drain_all(timeout=DRAIN, at_exit=False)
         if asyncio.iscoroutine(drained):

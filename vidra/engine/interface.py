@@ -27,6 +27,16 @@ class EngineStage(StrEnum):
 
 
 @unique
+class Ending(StrEnum):
+    """Why a run that is under way should end."""
+
+    CANCEL = "cancel"
+    """A person wants it to stop: Prefect shows Cancelled, the cancellation hooks run."""
+    END = "end"
+    """Its process has to go, the work is still wanted: Prefect shows Crashed, the job is put back."""
+
+
+@unique
 class RunStatus(StrEnum):
     """How a flow run ended."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from vidra.engine.environment import applied, embedded_environment, refresh_prefect
 from vidra.engine.interface import (
+    Ending,
     EngineStage,
     EngineStatus,
     FlowOutcome,
@@ -77,7 +78,10 @@ def _run(
     def on_created(flow_run_id: str) -> None:
         on_status(EngineStatus(stage=EngineStage.RUNNING, url=server.api_url, flow_run_id=flow_run_id))
 
-    run: Future[FlowOutcome] = execute(flow, parameters, stop=stop, tags=tags, on_created=on_created)
+    def asked() -> Ending | None:
+        return Ending.CANCEL if stop.is_set() else None
+
+    run: Future[FlowOutcome] = execute(flow, parameters, asked=asked, tags=tags, on_created=on_created)
     try:
         return _wait(run, stop)
     finally:
