@@ -48,6 +48,9 @@ def serving() -> Iterator[Serve]:
                     self.end_headers()
                     self.wfile.write(body)
 
+                def do_CONNECT(self) -> None:
+                    self.do_GET()
+
                 def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name upstream
                     """Stay silent."""
 

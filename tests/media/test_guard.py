@@ -256,6 +256,14 @@ def test_the_owners_proxy_is_used_and_judges_names(serve: Serve) -> None:
     assert len(proxy.seen) == 1
 
 
+def test_encrypted_requests_go_through_the_owners_proxy_too(serve: Serve) -> None:
+    """The proxy is asked for a tunnel; nothing is dialled past it."""
+    proxy = serve(lambda _: (403, {}, b""))
+    with guarded(NetworkPolicy(proxy=proxy.url())) as ydl, pytest.raises(RequestError):
+        ydl.urlopen("https://far.example/a")
+    assert [path for path, _ in proxy.seen] == ["far.example:443"]
+
+
 def test_a_page_cannot_choose_the_proxy(serve: Serve) -> None:
     """SEC-03's root: a proxy that comes with a request is not used."""
     from yt_dlp.networking.common import Request
