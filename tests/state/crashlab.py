@@ -223,10 +223,18 @@ def renewed(folder: Path, template: Path) -> None:
 
 
 def main(base: Path, length: int) -> dict[str, Any]:
-    """Run the whole table; return the number of points and what went wrong."""
-    template, folder = base / "template", base / "work"
-    template.mkdir(mode=0o700)
-    before = prepare(template)
+    """Run the whole table, from a filled folder and from an empty one."""
+    points, wrong = 0, list[str]()
+    for name, made in (("filled", prepare), ("empty", lambda _: Model())):
+        template = base / name
+        template.mkdir(mode=0o700)
+        more, faulty = run_table(template, base / "work", made(template), length)
+        points, wrong = points + more, wrong + faulty
+    return {"points": points, "wrong": wrong}
+
+
+def run_table(template: Path, folder: Path, before: Model, length: int) -> tuple[int, list[str]]:
+    """Run every sequence with every fault; return the number of points and what went wrong."""
     points, wrong = 0, list[str]()
     for names in itertools.product(OPERATIONS, repeat=length):
         for fault in faults_of(folder, template, names):
@@ -236,8 +244,10 @@ def main(base: Path, length: int) -> dict[str, Any]:
             points += 1
             if problem:
                 wrong.append(f"{names} {fault}: said {said}: {problem}")
-    return {"points": points, "wrong": wrong}
+    return points, wrong
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "--perform":
+    perform(Path(sys.argv[2]), sys.argv[3:], lambda text: void(os.write(1, f"{text}\n".encode())))
+elif __name__ == "__main__":
     sys.stdout.write(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))

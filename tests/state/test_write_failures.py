@@ -143,6 +143,23 @@ def test_the_nearest_and_latest_mount_counts(tmp_path: Path) -> None:
     refuse_network(tmp_path / "data", [(str(tmp_path), "nfs4"), (str(tmp_path), "btrfs")])
 
 
+def test_a_file_that_cannot_be_read_is_a_state_error(tmp_path: Path) -> None:
+    """Not an OSError from somewhere inside."""
+    (tmp_path / "download_state.json").mkdir()
+    with pytest.raises(StateError, match="could not be read"):
+        open_state(tmp_path)
+
+
+def test_old_strays_are_swept_at_the_start(tmp_path: Path) -> None:
+    """Fresh ones may be in the making by somebody else."""
+    old, fresh = tmp_path / ".status.json.a.vidra-tmp", tmp_path / ".status.json.b.vidra-tmp"
+    for stray in (old, fresh):
+        stray.write_text("half")
+    os.utime(old, (1.0, 1.0))
+    with open_state(tmp_path):
+        assert [stray.exists() for stray in (old, fresh)] == [False, True]
+
+
 def test_atomic_write_replaces_and_leaves_no_strays(tmp_path: Path) -> None:
     """Old or new content; a failed attempt leaves the old one and nothing beside it."""
     path = tmp_path / "status.json"

@@ -136,12 +136,17 @@ def replace_with_link(source: Path, target: Path) -> bool:
     return True
 
 
-def sweep(folder: Path, *, name: str = "") -> int:
+def sweep(folder: Path, *, name: str = "", untouched_since: float | None = None) -> int:
     """Remove temporary files that a crash left behind (of one file name, if given); return how many.
 
-    The caller holds the lock under which such files are made.
+    The caller holds the lock under which such files are made, or passes a time stamp so far back
+    that no file from before it can still be in the making.
     """
-    strays = [p for p in folder.glob(f".{name}*{STRAY_SUFFIX}") if p.is_file()]
+    strays = [
+        path
+        for path in folder.glob(f".{name}*{STRAY_SUFFIX}")
+        if untouched_since is None or path.stat().st_mtime < untouched_since
+    ]
     for stray in strays:
         with suppress(FileNotFoundError):
             stray.unlink()

@@ -11,7 +11,7 @@ from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import JobNotFound
 
 from .archive import FileArchive
-from .atomic import FOLDER_MODE, ensure_folder, tighten, translated
+from .atomic import FOLDER_MODE, ensure_folder, sweep, tighten, translated
 from .changes import of_jobs, of_side_file
 from .database import JournalDB
 from .entries import JournalEntryStore
@@ -42,6 +42,7 @@ JOBS_FILE, ENTRY_FOLDER, OPTION_FOLDER, LOG_FOLDER, LOCK_FOLDER, ARCHIVE_FILE = 
     "archive.txt",
 )
 _SIDE_FLOOR = 256 * 1024  # bytes; the journals of one job's side files are many, so they are kept short
+_STRAY_AGE_S = 3600  # a temporary file lives for milliseconds; an hour old, its maker is gone
 _OPEN_SIDE_FILES = 128  # kept in memory; further ones are closed, least recently used first
 
 
@@ -214,6 +215,7 @@ def open_state(
     """
     refuse_network(data_dir)
     ensure_folder(data_dir)
+    sweep(data_dir, untouched_since=clock.now().timestamp() - _STRAY_AGE_S)
     for folder in (ENTRY_FOLDER, OPTION_FOLDER, LOG_FOLDER, LOCK_FOLDER):
         if (data_dir / folder).is_dir():
             tighten(data_dir / folder, FOLDER_MODE)

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vidra.clock import SYSTEM_CLOCK, Clock
-from vidra.errors import StateDamaged, StateWriteFailed
+from vidra.errors import StateDamaged, StateError, StateWriteFailed
 
 from .atomic import (
     ensure_folder,
@@ -143,8 +143,11 @@ class Journal:
 
     def _catch_up(self) -> None:
         """Take in what others appended. Without the lock, so a compaction may come in between."""
-        if self._position is None or not self._follow(self._position):
-            self._reload()
+        try:
+            if self._position is None or not self._follow(self._position):
+                self._reload()
+        except OSError as error:
+            raise StateError(self.files.snapshot, f"could not be read: {error.strerror or error}") from error
 
     def _follow(self, position: Position) -> bool:
         """Read on from where we are; False if the file is not the one we know any more."""

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from vidra.clock import Clock, iso
 
 from .frame import Document, Tables
-from .interface import DesiredState, Entry, EntryStatus, Job, JobProgress, JobStatus, LogLine
+from .interface import DesiredState, Entry, EntryStatus, Job, JobKind, JobProgress, JobStatus, LogLine
 from .naming import is_job_id
 from .records import ENTRIES, JOBS, LINES, OPTIONS, PROGRESS, REVISION, to_document
 
@@ -60,6 +60,8 @@ class JobsImport:
                 job = None if reason else self._job(record)
             except ValidationError as error:
                 job, reason = None, str(error.errors()[0]["msg"])
+            except ValueError as error:  # a kind that does not exist
+                job, reason = None, str(error)
             if job is None:
                 report.skipped.append(f"record {number}: {reason}")
                 continue
@@ -82,7 +84,7 @@ class JobsImport:
             urls=tuple(str(url) for url in record["urls"]),
             status=status,
             desired=desired,
-            kind=record.get("kind") or "unknown",
+            kind=JobKind(record.get("kind") or "unknown"),
             creator=record.get("creator"),
             created_at=_time(record.get("created_at")) or now,
             started_at=_time(record.get("started_at")),
