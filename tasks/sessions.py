@@ -48,6 +48,8 @@ class SessionPool:
             stop.set("interrupted")
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([future])
+            if not future.cancelled():
+                future.exception()  # it says `Cancelled`, as asked; unread, asyncio would report it as lost
             raise
         finally:
             with self._lock:
