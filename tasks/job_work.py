@@ -36,6 +36,7 @@ class JobWork:
     ) -> None:
         self.job, self.settings, self.state = job, settings, state
         self._lock = lock
+        self.listings: list[Listing] = []
         self._at_work = threading.local()  # which entry a worker thread's log lines are about
         self.reporter = JobReporter(state, job.job_id, run_logger=run_logger)
         self._resolved = resolve_job(job, settings=settings, state=state)
@@ -56,8 +57,9 @@ class JobWork:
         done = {EntryStatus.COMPLETED, EntryStatus.REMOVED}
         return [e for e in self.entries() if e.status not in done and e.url and e.key not in archived]
 
-    def store_listings(self, listings: Sequence[Listing]) -> None:
+    def store_listings(self) -> None:
         """Store what the URLs turned out to be: entries in one transaction, then the job's facts."""
+        listings, self.listings = self.listings, []
         entries = stored_entries(listings)
         self.state.entries(self.job_id).put(entries)
         self.job = self.state.jobs.update(

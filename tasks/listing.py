@@ -7,7 +7,7 @@ from prefect import task
 
 from tasks.job_work import JobWork
 from tasks.retry_policy import retry_policy
-from vidra.media.interface import Listing, Stage
+from vidra.media.interface import Stage
 from vidra.redaction import redact_url
 
 LISTING_TIMEOUT = 600.0
@@ -15,9 +15,14 @@ LISTING_TIMEOUT = 600.0
 
 
 @task(name="list entries", task_run_name="list {label}")
-async def list_url(work: JobWork, url: str, label: str) -> Listing:  # noqa: ARG001 - `label` names the run
-    """Ask what the URL is: one item, or a list of them. Raises the media room's errors."""
-    return await work.sessions.run(lambda session, stop: work.list(session, url, stop))
+async def list_url(work: JobWork, url: str, label: str) -> str:  # noqa: ARG001 - `label` names the run
+    """Ask what the URL is: one item, or a list of them. Raises the media room's errors.
+
+    The listing stays with the work; Prefect would keep what is returned until the end of the run.
+    """
+    listing = await work.sessions.run(lambda session, stop: work.list(session, url, stop))
+    work.listings.append(listing)
+    return f"{len(listing.entries)} entries"
 
 
 async def list_entries(work: JobWork) -> None:
@@ -28,6 +33,7 @@ async def list_entries(work: JobWork) -> None:
     work.reporter.stage(Stage.IDENTIFYING, "Identifying the content")
     policy = retry_policy(work.settings.downloads)
     ask = list_url.with_options(timeout_seconds=LISTING_TIMEOUT, **policy)
-    listings = [await ask(work, url, redact_url(url)) for url in work.job.urls]
-    await anyio.to_thread.run_sync(work.store_listings, listings)
+    for url in work.job.urls:
+        await ask(work, url, redact_url(url))
+    await anyio.to_thread.run_sync(work.store_listings)
     work.begin()

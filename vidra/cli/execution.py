@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from pydantic import ValidationError
+
 from vidra.cli.catalogue import entrypoint_of
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.following import JobFollower
 from vidra.cli.progress import Notice, Renderer
 from vidra.engine.interface import EngineStage, EngineStatus, FlowOutcome, RunStatus
 from vidra.engine.submission import resume_or_submit
-from vidra.errors import EngineError, JobNotFound
+from vidra.errors import EngineError, JobNotFound, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
 from vidra.state import State, open_state
@@ -40,7 +42,7 @@ def execute(flow: str, parameters: dict[str, object], *, settings: Settings, ren
     `parameters` are the fields of the flow's request model. Enters and leaves the renderer's context.
     Raises `UsageError` subclasses before anything was started or stored.
     """
-    request = DownloadRequest.model_validate({k: v for k, v in parameters.items() if v is not None})
+    request = _request(parameters)
     storage = settings.storage
     state = open_state(
         storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
@@ -54,6 +56,14 @@ def execute(flow: str, parameters: dict[str, object], *, settings: Settings, ren
         return _exit_code(state, job.job_id, outcome)
     finally:
         state.close()
+
+
+def _request(parameters: dict[str, object]) -> DownloadRequest:
+    try:
+        return DownloadRequest.model_validate({k: v for k, v in parameters.items() if v is not None})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(wrong) from error
 
 
 def _run(
