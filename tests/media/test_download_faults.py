@@ -118,6 +118,14 @@ def test_a_missing_fragment_is_a_failure(studio: Studio) -> None:
     assert len([r for r in studio.site.requests("/hole/vid001/hi001.ts") if r.status == 404]) <= 2
 
 
+def test_a_throttling_fragment_server_is_passing_trouble(studio: Studio) -> None:
+    """429 on a fragment is not hammered; its `Retry-After` is taken along."""
+    with pytest.raises(TryLater) as caught:
+        studio.download("hls-busy/vid001.html")
+    assert caught.value.retry_after == 5.0
+    assert len(studio.site.requests("/f/s429x*,ra5,tagsegment/")) == 1
+
+
 def test_a_web_page_instead_of_the_file_is_a_failure(studio: Studio) -> None:
     """A login wall named `.mp4` fails verification and leaves nothing behind."""
     with pytest.raises(VerificationFailed, match="web page"):

@@ -166,3 +166,34 @@ def test_another_format_does_not_resume_the_part_of_the_first(studio: Studio) ->
     second = studio.download(page, format="700", force_overwrites=True)
     digests = {hashlib.sha256(m.path.read_bytes()).hexdigest() for m in (first, second)}
     assert len(digests) == 2
+
+
+def test_a_stop_concerns_one_session_only(studio: Studio) -> None:
+    """Two downloads side by side: one is stopped in the middle, the other arrives whole."""
+    stop, stopped = StopSignal(), list[BaseException]()
+
+    def slow() -> None:
+        try:
+            studio.download("p/rate50000,tagside1/m/vid001.mp4", stop=stop)
+        except Cancelled as error:
+            stopped.append(error)
+
+    neighbour = threading.Thread(target=slow)
+    neighbour.start()
+    wait_until(lambda: arrived(studio) > 10_000)
+    threading.Timer(0.2, stop.set).start()
+    media = studio.download("p/rate1000000,tagside2/m/vid002.mp4")
+    neighbour.join()
+    assert len(stopped) == 1
+    assert media.path.read_bytes() == studio.site.file("m/vid002.mp4").read_bytes()
+
+
+@pytest.mark.long
+def test_twenty_kills_at_any_moment_leave_a_whole_file(studio: Studio) -> None:
+    """Killed again and again, at growing sizes, the same download ends whole."""
+    page = "p/rate2000000,taglong/m/big.mp4"
+    size = studio.site.file("m/big.mp4").stat().st_size
+    for number in range(1, 21):
+        kill_half_way(studio, page, after=number * size // 22)
+    media = studio.download(page)
+    assert media.path.read_bytes() == studio.site.file("m/big.mp4").read_bytes()

@@ -12,7 +12,8 @@
 /evil/<n>.html                          pages with hostile titles
 /ext/<extension>.html                   a page whose media has that extension
 /odd/charset.html /odd/feed-one-bad.rss an extractor crash; a feed with one broken entry
-/odd/hole.html                          a page whose HLS lacks a segment
+    /hls-busy/<id>.html                     a page whose HLS segments answer 429
+    /odd/hole.html                          a page whose HLS lacks a segment
 """
 
 from __future__ import annotations
@@ -146,6 +147,17 @@ def _item_list(base: str, _match: re.Match[str]) -> Answer:
     return pages.page("Item list", "", links), HTML
 
 
+def _busy_segments_page(base: str, match: re.Match[str]) -> Answer:
+    item = next(item for item in ITEMS if item.id == match["id"])
+    return pages.video_page(base, item, f"{base}/hls-busy/{item.id}.m3u8"), HTML
+
+
+def _busy_segments_list(base: str, match: re.Match[str]) -> Answer:
+    segment = f"{base}/f/s429x*,ra5,tagsegment/hls/{match['id']}/hi000.ts"
+    lines = ("#EXTM3U", "#EXT-X-TARGETDURATION:2", "#EXTINF:2,", segment, "#EXT-X-ENDLIST", "")
+    return "\n".join(lines), "application/vnd.apple.mpegurl"
+
+
 def _hole_page(base: str, _match: re.Match[str]) -> Answer:
     return pages.video_page(base, ITEMS[0], f"{base}/hole/vid001/hi.m3u8"), HTML
 
@@ -160,6 +172,8 @@ _ROUTES: Final[tuple[tuple[str, Callable[[str, re.Match[str]], Answer | None]], 
     (r"/p/(?P<faults>[^/]+)/(?P<real>.+)", _fault_page),
     (r"/evil/(?P<n>\d+)\.html", _evil_page),
     (r"/ext/(?P<ext>.+)\.html", _extension_page),
+    (r"/hls-busy/(?P<id>\w+)\.html", _busy_segments_page),
+    (r"/hls-busy/(?P<id>\w+)\.m3u8", _busy_segments_list),
     (r"/odd/charset\.html", lambda _base, _match: (pages.crashing_page(), "text/html")),
     (r"/odd/feed-one-bad\.rss", _one_bad),
     (r"/odd/hole\.html", _hole_page),

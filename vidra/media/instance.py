@@ -172,12 +172,14 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
     def _fragment_refusal(self, req: Foreign, error: Foreign) -> VidraError | None:
         """Return what to fail with at once where yt-dlp would ask ten times for a fragment that is gone.
 
-        Servers in trouble (5xx) are left to its retries: one of a thousand fragments may well falter.
+        So it would where it is told to slow down (429). Servers in trouble (5xx) are left to its
+        retries: one of a thousand fragments may well falter.
         """
         if self.attempt.stream is None or self.params.get("skip_unavailable_fragments"):
             return None
-        meaning = by_status(error.status, f"a fragment is missing: {error}", url=req.url)
-        return meaning if isinstance(meaning, (Missing, Refused)) else None
+        after = retry_after(error.response.headers)
+        meaning = by_status(error.status, f"a fragment was refused: {error}", url=req.url, after=after)
+        return meaning if isinstance(meaning, (Missing, Refused)) or error.status == 429 else None
 
     def _after_end(self, req: Foreign, error: Foreign) -> Foreign:
         """Deal with `range not satisfiable`: the part is whole already, or the file has become shorter.
