@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -26,6 +27,7 @@ from vidra.supervisor.interface import (
     PortHandover,
     PortSpec,
     Remedy,
+    StatusChange,
     Timings,
 )
 
@@ -170,6 +172,36 @@ async def test_a_handed_over_descriptor_serves_through_a_crash(world: World) -> 
         await supervisor.wait("api", {S.RESTARTING}, limit=5)
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"{status.url}/health", timeout=10)).status_code == 200
+
+
+async def test_an_answer_about_the_former_process_says_nothing_about_the_new_one(world: World) -> None:
+    """A good probe that was out when the process died does not make its successor healthy."""
+    asked = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await asyncio.sleep(0.4)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(slow, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/health"
+    timings = replace(QUICK, startup_poll=1.0, restart_delay=0.01)
+    spec = world.python("import time; time.sleep(300)", health=HealthSpec(url=url), timings=timings)
+    async with server, world.supervisor(spec) as supervisor:
+        status = await supervisor.wait("api", {S.HEALTHY}, limit=10)
+        asked.clear()
+        await asyncio.wait_for(asked.wait(), 5)
+        assert status.pid is not None
+        os.kill(status.pid, signal.SIGKILL)
+        await supervisor.wait("api", {S.RESTARTING}, limit=5)
+        await supervisor.wait("api", {S.HEALTHY}, limit=10)
+
+    starting, healthy = [e for e in world.events if isinstance(e, StatusChange)][3:5]
+    assert (starting.new, healthy.new) == (S.STARTING, S.HEALTHY)
+    assert (healthy.at - starting.at).total_seconds() >= timings.startup_poll
 
 
 async def test_back_ends_fail_alone(world: World) -> None:

@@ -92,6 +92,25 @@ async def test_a_crash_leaves_no_children_behind(world: World) -> None:
     assert left == []
 
 
+async def test_a_child_that_hides_its_origin_goes_too(world: World) -> None:
+    """Own session, empty environment: still a descendant of the one we stop."""
+    code = (
+        "import subprocess, sys, time\n"
+        "hidden = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(300)'],"
+        " env={}, start_new_session=True)\n"
+        "print(hidden.pid, flush=True)\n"
+        "time.sleep(300)\n"
+    )
+    async with world.supervisor(world.python(code)) as supervisor:
+        await until(lambda: supervisor.tail("api"))
+        hidden = Identity.of(int(supervisor.tail("api")[0]))
+        assert hidden is not None
+        await supervisor.stop("api")
+        await supervisor.wait("api", {S.STOPPED}, limit=10)
+
+    assert not hidden.alive
+
+
 async def test_two_hundred_grandchildren_are_all_gone(world: World) -> None:
     """WD-21, with forks that share one interpreter."""
     code = (

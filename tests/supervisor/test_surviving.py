@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +64,21 @@ async def test_a_back_end_outlives_its_killed_supervisor_and_is_adopted(world: W
         assert {status.pid} == before
     assert living(world) == set()
     assert world.log("api0").count("listening on") == 1
+
+
+async def test_a_back_end_that_prints_while_nobody_supervises_lives_and_loses_no_line(world: World) -> None:
+    """No SIGPIPE: what it prints between two supervisors waits in the pipe and is logged by the second."""
+    with killed_supervisor(world, 1, "--chatter"):
+        await until(lambda: world.log_has("api0", "-> healthy"))
+    before, printed = living(world), len(world.journalled("printed"))
+    await until(lambda: len(world.journalled("printed")) >= printed + 20)
+    async with world.supervisor(world.spec("--chatter", name="api0")) as supervisor:
+        status = await supervisor.wait("api0", {S.HEALTHY}, limit=10)
+        assert {status.pid} == before
+        await until(lambda: world.log_has("api0", f"number {printed + 20}\n"))
+
+    numbers = [int(found) for found in re.findall(r"out number (\d+)", world.log("api0"))]
+    assert numbers == list(range(len(numbers)))
 
 
 async def test_an_adopted_back_end_that_crashes_is_noticed_and_restarted(world: World) -> None:

@@ -32,6 +32,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--ready-after", type=float, default=0.0)
     parser.add_argument("--children", type=int, default=0)
     parser.add_argument("--escapees", type=int, default=0, help="grandchildren in sessions of their own")
+    parser.add_argument("--chatter", action="store_true", help="print a numbered line every 10 ms")
     parser.add_argument("--exit", type=int, help="leave at once with this code")
     parser.add_argument("--die-by", type=int, help="leave at once by this signal")
     return parser.parse_args()
@@ -95,6 +96,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             threading.Timer(0.05, os._exit, (0,)).start()
 
 
+def chatter() -> None:
+    """Print for ever; each number is in the journal once it has been printed."""
+    number = 0
+    while True:
+        sys.stdout.write(f"number {number}\n")
+        sys.stdout.flush()
+        note(f"printed {number}")
+        number += 1
+        time.sleep(0.01)
+
+
 def main() -> None:
     """Start, misbehave as told, serve."""
     note(f"start {os.getpid()}")
@@ -117,6 +129,8 @@ def main() -> None:
         server.server_address = server.socket.getsockname()
     sys.stdout.write(f"listening on {server.socket.getsockname()[1]}\n")
     sys.stdout.flush()
+    if OPTIONS.chatter:
+        threading.Thread(target=chatter, daemon=True).start()
     server.serve_forever()
 
 
