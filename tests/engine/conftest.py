@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from vidra.engine.environment import applied, embedded_environment
+from vidra.engine.declarations import read_declarations
+from vidra.engine.deployments import Change, apply_deployments
+from vidra.engine.environment import applied, child_environment, embedded_environment
 from vidra.engine.server import EmbeddedServer
+from vidra.engine.work import worker_command
 from vidra.settings import Settings, load_settings
 
 
@@ -37,3 +42,31 @@ def connected(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
 def home(tmp_path: Path) -> Path:
     """Return a home folder in which no server has been."""
     return tmp_path / "prefect"
+
+
+@pytest.fixture(scope="session")
+def deployed(server: EmbeddedServer) -> Sequence[Change]:
+    """Apply the deployments of `prefect.yaml` beside this file."""
+    with applied(server.environment):
+        declared = read_declarations(Path(__file__).with_name("prefect.yaml"))
+        return asyncio.run(apply_deployments(declared))
+
+
+@pytest.fixture(scope="session")
+def worker(server: EmbeddedServer, deployed: Sequence[Change]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker of the tests' pool; it serves every test of this process."""
+    assert deployed
+    process = subprocess.Popen(
+        worker_command(pool="tests", limit=20, name="tested"), env=child_environment(server.environment)
+    )
+    yield process
+    process.terminate()
+    assert process.wait(40) == 0
+
+
+@pytest.fixture
+def working(worker: subprocess.Popen[bytes], server: EmbeddedServer) -> Iterator[EmbeddedServer]:
+    """Have server and worker, and this process's Prefect settings pointing at the server."""
+    assert worker.poll() is None
+    with applied(server.environment):
+        yield server

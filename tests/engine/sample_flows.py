@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
+from prefect.flows import FlowStateHook
 from prefect.states import Failed
 
 from vidra.errors import TryLater
@@ -52,3 +55,28 @@ async def waiting(folder: Path) -> None:
     finally:
         await asyncio.sleep(0.1)
         (folder / "cleaned").touch()
+
+
+def _note(name: str) -> FlowStateHook[..., Any]:
+    def hook(flow: object, flow_run: Any, state: object) -> None:  # noqa: ARG001 - Prefect names them
+        (Path(flow_run.parameters["folder"]) / name).touch()
+
+    return hook
+
+
+@flow(on_cancellation=[_note("cancellation-hook")], on_crashed=[_note("crashed-hook")])
+async def stubborn(folder: Path) -> None:
+    """Start a program and hear of no cancellation."""
+    program = await asyncio.create_subprocess_exec("sleep", "120")
+    (folder / "program").write_text(str(program.pid))
+    while True:
+        try:
+            await program.wait()
+        except asyncio.CancelledError:
+            continue
+
+
+@flow
+async def ticking(folder: Path) -> None:
+    """Leave one file a run."""
+    (folder / str(time.time_ns())).touch()

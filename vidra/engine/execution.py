@@ -27,6 +27,7 @@ from prefect.states import Crashed, Pending
 
 from vidra.engine.interface import Ending, FlowOutcome
 from vidra.engine.outcomes import outcome_of
+from vidra.engine.owners import owning
 from vidra.errors import EngineError
 
 STOP_POLL: Final = 0.05
@@ -117,6 +118,17 @@ async def _run(
     parameters: dict[str, Any],
     asked: Asked,
 ) -> FlowOutcome:
+    with owning(get_current_settings().home, str(run.id)):
+        return await _run_owned(client, flow, run, parameters, asked)
+
+
+async def _run_owned(
+    client: PrefectClient,
+    flow: Flow[..., Any],
+    run: FlowRun,
+    parameters: dict[str, Any],
+    asked: Asked,
+) -> FlowOutcome:
     engine = run_flow_async(flow, flow_run=run, parameters=parameters, return_type="state")
     running: asyncio.Future[State[Any]] = asyncio.ensure_future(engine)  # type: ignore[arg-type]  # "state" decides
     ended, state = await _finish(running, asked)
@@ -149,7 +161,9 @@ async def _finish(
 
 async def _settle(client: PrefectClient, run: FlowRun, why: Ending | None) -> State[Any]:
     """Return the state of a run that was ended; see to it that the server has a final one."""
-    wanted: State[Any] = CancelledState() if why is Ending.CANCEL else Crashed(message="its process had to end")
+    wanted: State[Any] = (
+        CancelledState() if why is Ending.CANCEL else Crashed(message="its process had to end")
+    )
     try:
         current = (await client.read_flow_run(run.id)).state
         if current is not None and current.is_final() and current.type == wanted.type:

@@ -1,0 +1,107 @@
+"""After a crash Prefect's books are put in order, and nobody alive is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidra.engine import owners, runs
+from vidra.engine.reconcile import reconcile
+from vidra.engine.runs import RunInfo
+from vidra.supervisor.identity import Identity
+
+pytestmark = pytest.mark.usefixtures("connected")
+
+
+def _run_in_state(*names: str) -> RunInfo:
+    """Make a flow run that nobody works on."""
+
+    async def make() -> RunInfo:
+        from prefect import states
+
+        from tests.engine.sample_flows import doubled
+
+        async with runs.connected_client() as client:
+            run = await client.create_flow_run(doubled, parameters={"number": 1}, state=states.Pending())
+            for name in names:
+                await client.set_flow_run_state(run.id, getattr(states, name)(), force=True)
+            return await runs.read(str(run.id))
+
+    return asyncio.run(make())
+
+
+def _reconcile(home: Path, **options: Any) -> set[str]:
+    return {run.flow_run_id for run in asyncio.run(reconcile(home, **options))}
+
+
+def _state(run: RunInfo) -> str:
+    return asyncio.run(runs.read(run.flow_run_id)).state_type
+
+
+def test_a_run_without_owner_is_crashed_and_told_about(tmp_path: Path) -> None:
+    """PF-03: what a power cut leaves as Running is ended, and its job can be put back to work."""
+    run = _run_in_state("Running")
+    told: list[str] = []
+
+    asyncio.run(reconcile(tmp_path, on_dead=lambda dead: told.append(dead.flow_run_id)))
+
+    assert _state(run) == "CRASHED"
+    assert run.flow_run_id in told
+
+
+def test_a_run_that_was_being_cancelled_is_cancelled(tmp_path: Path) -> None:
+    """A person's wish survives the crash."""
+    run = _run_in_state("Running", "Cancelling")
+
+    assert run.flow_run_id in _reconcile(tmp_path)
+    assert _state(run) == "CANCELLED"
+
+
+def test_a_run_whose_process_lives_is_not_touched(tmp_path: Path) -> None:
+    """PF-04: this very process is the owner, and alive."""
+    run = _run_in_state("Running")
+
+    with owners.owning(tmp_path, run.flow_run_id):
+        assert run.flow_run_id not in _reconcile(tmp_path)
+
+    assert _state(run) == "RUNNING"
+
+
+def test_a_run_whose_owner_was_killed_is_crashed(tmp_path: Path) -> None:
+    """The owner's file is still there, the owner is not (kill -9)."""
+    run = _run_in_state("Running")
+    code = (
+        "import os, signal; from pathlib import Path; from vidra.engine.owners import owning\n"
+        f"with owning(Path({str(tmp_path)!r}), {run.flow_run_id!r}): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert owners.owner(tmp_path, run.flow_run_id) is not None
+
+    assert run.flow_run_id in _reconcile(tmp_path, only_ours=True)
+    assert owners.owner(tmp_path, run.flow_run_id) is None
+
+
+def test_a_stranger_with_the_same_pid_is_no_owner(tmp_path: Path) -> None:
+    """A pid that was reused does not keep a dead run alive."""
+    run = _run_in_state("Running")
+    with owners.owning(tmp_path, run.flow_run_id):
+        file = next((tmp_path / owners.FOLDER).iterdir())
+        me = Identity.of(os.getpid())
+        assert me is not None
+        file.write_text(file.read_text().replace(str(me.started), str(me.started - 1)))
+
+        assert run.flow_run_id in _reconcile(tmp_path)
+
+
+def test_on_a_shared_server_the_runs_of_others_are_left_alone(tmp_path: Path) -> None:
+    """Another machine's runs have no owner here, and may well live."""
+    run = _run_in_state("Running")
+
+    assert run.flow_run_id not in _reconcile(tmp_path, only_ours=True)
+    assert _state(run) == "RUNNING"

@@ -1,0 +1,76 @@
+"""Puts Prefect's books in order after a crash, before schedules wake.
+
+After a power cut Prefect shows runs as Running for ever and keeps their slots. Every run that is under
+way without a living owner is forced to Crashed, and whoever called is told so that its job can be put
+back to work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from vidra.engine import owners
+from vidra.engine.runs import RunInfo, connected_client, run_info
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+SECOND_LOOK: Final = 1.0
+"""Seconds until a run without owner is looked at again: a run just created has none for a moment."""
+PAGE: Final = 200
+UNDER_WAY: Final = ("PENDING", "RUNNING", "CANCELLING")
+
+
+async def reconcile(
+    home: Path, *, only_ours: bool = False, on_dead: Callable[[RunInfo], None] = lambda _: None
+) -> Sequence[RunInfo]:
+    """Force every dead run to Crashed and return those runs; runs that live are not touched.
+
+    `only_ours` leaves runs alone that no process of this machine ever said to own, for a server that
+    other machines share. `on_dead` is called for each dead run after Prefect was told; called again for
+    the same run only if that was interrupted, so it must be idempotent.
+    """
+    async with connected_client() as client:
+        if not await _dead(client, home, only_ours=only_ours):
+            return []
+        await anyio.sleep(SECOND_LOOK)
+        dead = await _dead(client, home, only_ours=only_ours)
+        for run in dead:
+            await _bury(client, run)
+            on_dead(run_info(run))
+            owners.forget(home, str(run.id))
+        return [run_info(run) for run in dead]
+
+
+async def _dead(client: PrefectClient, home: Path, *, only_ours: bool) -> list[FlowRun]:
+    from prefect.client.schemas.filters import FlowRunFilter  # noqa: PLC0415 - 1.3 s
+
+    wanted = FlowRunFilter.model_validate({"state": {"type": {"any_": list(UNDER_WAY)}}})
+    dead: list[FlowRun] = []
+    offset = 0
+    while page := await client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=offset):
+        dead += [run for run in page if _is_dead(home, run, only_ours=only_ours)]
+        offset += len(page)
+    return dead
+
+
+def _is_dead(home: Path, run: FlowRun, *, only_ours: bool) -> bool:
+    if run.parent_task_run_id is not None:
+        return False  # it lives and dies with its parent run
+    owner = owners.owner(home, str(run.id))
+    return not only_ours if owner is None else not owner.alive
+
+
+async def _bury(client: PrefectClient, run: FlowRun) -> None:
+    from prefect.client.schemas.objects import State  # noqa: PLC0415 - 1.3 s
+    from prefect.states import Cancelled, Crashed  # noqa: PLC0415 - 1.3 s
+
+    message = "its process was gone when the engine started"
+    cancelling = run.state is not None and run.state.is_cancelling()
+    state: State[object] = Cancelled(message=message) if cancelling else Crashed(message=message)
+    await client.set_flow_run_state(run.id, state, force=True)

@@ -1,0 +1,173 @@
+"""Trigger, watch and cancel flow runs by deployment name. Imports Prefect when used.
+
+Every function talks to the server that the environment names, see `vidra.engine.environment.applied`, and
+raises `EngineUnreachable` when it does not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import anyio
+import httpx
+
+from vidra.errors import EngineError, EngineUnreachable
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+WATCH_POLL: Final = 0.5
+"""Seconds between two looks at a run that is being watched."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunInfo:
+    """A flow run as a person sees it."""
+
+    flow_run_id: str
+    name: str
+    state_type: str
+    """Prefect's: SCHEDULED, PENDING, RUNNING, PAUSED, CANCELLING, or one of the final four."""
+    state_name: str
+    message: str
+    final: bool
+    tags: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    expected_start: datetime | None
+    started: datetime | None
+    ended: datetime | None
+
+
+async def trigger(
+    deployment: str,
+    parameters: Mapping[str, Any],
+    *,
+    idempotency_key: str | None = None,
+    tags: Sequence[str] = (),
+    name: str | None = None,
+) -> RunInfo:
+    """Ask for a run now. `deployment` is `flow-name/deployment-name`.
+
+    The same `idempotency_key` (a job's id and attempt) gives the same run however often it is asked for.
+    Raises `EngineError` when there is no such deployment.
+    """
+    async with connected_client() as client:
+        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - 1.3 s
+
+        try:
+            found = await client.read_deployment_by_name(deployment)
+        except ObjectNotFound as error:
+            raise EngineError(
+                f"no deployment `{deployment}`; `vidra deploy` makes those there are"
+            ) from error
+        run = await client.create_flow_run_from_deployment(
+            found.id,
+            parameters=dict(parameters),
+            idempotency_key=idempotency_key,
+            tags=list(tags),
+            name=name,
+        )
+        return run_info(run)
+
+
+async def cancel(flow_run_id: str) -> RunInfo:
+    """Ask for the end of a run; a run that is over stays as it is. Does not wait for the end."""
+    async with connected_client() as client:
+        from prefect.states import Cancelling  # noqa: PLC0415 - 1.3 s
+
+        run = await _read(client, flow_run_id)
+        if run.state is None or not run.state.is_final():
+            await client.set_flow_run_state(run.id, Cancelling())
+        return run_info(await _read(client, flow_run_id))
+
+
+async def read(flow_run_id: str) -> RunInfo:
+    """Return a run as it is now. Raises `EngineError` when there is none with this id."""
+    async with connected_client() as client:
+        return run_info(await _read(client, flow_run_id))
+
+
+async def recent(*, limit: int = 20) -> Sequence[RunInfo]:
+    """Return the newest runs first; runs that a schedule has only planned are left out."""
+    async with connected_client() as client:
+        from prefect.client.schemas.filters import FlowRunFilter  # noqa: PLC0415 - 1.3 s
+        from prefect.client.schemas.sorting import FlowRunSort  # noqa: PLC0415 - the same
+
+        wanted = FlowRunFilter.model_validate({"state": {"type": {"not_any_": ["SCHEDULED"]}}})
+        runs = await client.read_flow_runs(
+            flow_run_filter=wanted, limit=limit, sort=FlowRunSort.EXPECTED_START_TIME_DESC
+        )
+        return [run_info(run) for run in runs]
+
+
+async def watch(flow_run_id: str) -> AsyncIterator[RunInfo]:
+    """Yield the run now and at each change of its state; the last one yielded is final."""
+    async with connected_client() as client:
+        seen = None
+        while True:
+            info = run_info(await _read(client, flow_run_id))
+            if (info.state_type, info.state_name) != seen:
+                seen = (info.state_type, info.state_name)
+                yield info
+            if info.final:
+                return
+            await anyio.sleep(WATCH_POLL)
+
+
+async def log_lines(
+    flow_run_id: str, *, after: datetime | None = None
+) -> Sequence[tuple[datetime, int, str]]:
+    """Return time, level (as in `logging`) and text of each line of the run, oldest first."""
+    async with connected_client() as client:
+        from prefect.client.schemas.filters import LogFilter  # noqa: PLC0415 - 1.3 s
+
+        wanted: dict[str, Any] = {"flow_run_id": {"any_": [flow_run_id]}}
+        if after is not None:
+            wanted["timestamp"] = {"after_": after}
+        lines = await client.read_logs(log_filter=LogFilter.model_validate(wanted))
+        return sorted((line.timestamp, line.level, line.message) for line in lines)
+
+
+@asynccontextmanager
+async def connected_client() -> AsyncIterator[PrefectClient]:
+    """Yield a client of the server the environment names; its silence becomes `EngineUnreachable`."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - 1.3 s
+
+    try:
+        async with get_client() as client:
+            yield client
+    except (httpx.TransportError, ValueError) as error:
+        raise EngineUnreachable(f"the Prefect server does not answer: {error}") from error
+
+
+async def _read(client: PrefectClient, flow_run_id: str) -> FlowRun:
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - 1.3 s
+
+    try:
+        return await client.read_flow_run(UUID(flow_run_id))
+    except (ObjectNotFound, ValueError) as error:
+        raise EngineError(f"no flow run `{flow_run_id}`; `vidra flow runs` lists those there are") from error
+
+
+def run_info(run: FlowRun) -> RunInfo:
+    """Return what a person sees of Prefect's record."""
+    state = run.state
+    return RunInfo(
+        flow_run_id=str(run.id),
+        name=run.name,
+        state_type="PENDING" if state is None else state.type.value,
+        state_name="Pending" if state is None else state.name or state.type.value.title(),
+        message="" if state is None else state.message or "",
+        final=state is not None and state.is_final(),
+        tags=tuple(run.tags),
+        parameters=run.parameters,
+        expected_start=run.expected_start_time,
+        started=run.start_time,
+        ended=run.end_time,
+    )
