@@ -21,12 +21,12 @@ def address_in(host: str) -> str | None:
     match = _NAME.fullmatch(host)
     if match is None:
         return None
-    text = match["address"]
-    candidate = text.replace("-", ".") if text.count("-") == 3 else text.replace("-", ":")
-    try:
-        return str(ipaddress.ip_address(candidate))
-    except ValueError:
-        return None
+    for separator in (".", ":"):
+        try:
+            return str(ipaddress.ip_address(match["address"].replace("-", separator)))
+        except ValueError:
+            continue
+    return None
 
 
 def dialled(request: httpx.Request) -> httpx.Request:
