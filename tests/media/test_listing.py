@@ -12,7 +12,7 @@ import pytest
 
 from tests.media.studio import Studio
 from tests.site import ITEMS
-from vidra.errors import Missing, UrlRefused
+from vidra.errors import Missing, Refused, UrlRefused
 from vidra.media.addresses import NetworkPolicy
 from vidra.media.interface import Listing
 from vidra.media.session import MediaSession
@@ -128,6 +128,24 @@ def test_a_private_address_is_refused(studio: Studio) -> None:
         pytest.raises(UrlRefused),
     ):
         session.list(studio.site.url("feed.rss"))
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///etc/hostname", "http://a.example/#__youtubedl_smuggle=%7B%7D", "ytsearch:x"]
+)
+def test_an_address_out_of_order_is_refused(studio: Studio, address: str) -> None:
+    """SEC-03: neither other schemes nor smuggled data get as far as yt-dlp."""
+    with studio.session() as session, pytest.raises(UrlRefused):
+        session.list(address)
+
+
+def test_one_item_can_be_looked_at(studio: Studio) -> None:
+    """`extract` tells all that the page says, and refuses a list."""
+    with studio.session() as session:
+        entry = session.extract(studio.site.url("v/vid002.html"))
+        with pytest.raises(Refused, match="a list"):
+            session.extract(studio.site.url("multi.html"))
+    assert (entry.title, entry.view_count, entry.tags) == ("Test clip 2: “Ü & <b>”", 1002, ("test", "n2"))
 
 
 def test_nothing_is_printed(studio: Studio, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@
 /evil/<n>.html                          pages with hostile titles
 /ext/<extension>.html                   a page whose media has that extension
 /odd/charset.html /odd/feed-one-bad.rss an extractor crash; a feed with one broken entry
-    /hls-busy/<id>.html                     a page whose HLS segments answer 429
-    /odd/hole.html                          a page whose HLS lacks a segment
+/hls-busy/<id>.html                     a page whose HLS segments answer 429
+/odd/hole.html                          a page whose HLS lacks a segment
 """
 
 from __future__ import annotations

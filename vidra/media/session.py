@@ -15,7 +15,7 @@ from yt_dlp.utils import PlaylistEntries
 
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import Refused, VerificationFailed
-from vidra.media.addresses import NetworkPolicy
+from vidra.media.addresses import NetworkPolicy, check_url
 from vidra.media.disk_space import FreeBytes, free_bytes
 from vidra.media.download import PLAYLIST_TYPES, Download, Terms
 from vidra.media.entries import failed_entry, to_entry, to_listing, what_the_link_says
@@ -81,7 +81,7 @@ class MediaSession:
         `ffmpeg` is found by itself when not given; `free_space_floor` is in bytes.
         """
         check_yt_dlp()
-        self._options, self._clock = options, clock
+        self._options, self._network, self._clock = options, network, clock
         self._interrupter = Interrupter()
         found = ffmpeg or find_ffmpeg()
         self._terms = Terms(
@@ -115,10 +115,12 @@ class MediaSession:
         Entries that the options' `playlist_items` or filters leave out are not in it. An entry the list
         cannot read is an entry with `error`.
         """
+        check_url(url, self._network, resolver=None)
         return self._attempt(url, Attempt(stop=stop or StopSignal()), lambda: self._list(url))
 
     def extract(self, url: str, *, stop: StopSignal | None = None) -> MediaEntry:
         """Return everything the page of one item says about it; a format must be available."""
+        check_url(url, self._network, resolver=None)
 
         def work() -> MediaEntry:
             info: Foreign = self._ydl.extract_info(url, download=False)
