@@ -17,7 +17,7 @@ PATIENCE: Final = 10.0
 """Seconds a body may take to arrive."""
 
 
-class BodyRefused(Exception):  # noqa: N818 - it carries the refusal, it is not an error of ours
+class BodyRefused(Exception):
     """The body is not taken; `refusal` is the answer."""
 
     def __init__(self, refusal: Refusal) -> None:

@@ -20,8 +20,8 @@ from vidra.api.tokens import TokenSource, matches
 
 FREE: Final = frozenset({"/", "/healthz", "/readyz"})
 """Paths that tell whether we live; `GET` and `HEAD` on exactly these need no token."""
-SHOWN_TOKEN: Final = "vidra.token"
-"""Scope key: the token a WebSocket was opened with, so that rotation can close it."""
+SHOWN_TOKEN: Final = "vidra.token"  # noqa: S105 - the name of a scope key
+"""Scope key: the token that counted when a stream was opened, so that rotation can close it."""
 AUTHORISED: Final = "vidra.authorised"
 """Scope key: whether the request showed the right token (free paths need none)."""
 UNAUTHORISED: Final = Refusal(status=401, code="token_missing_or_invalid")
@@ -93,9 +93,9 @@ class Guard:
     def _shows_token(self, scope: Scope) -> bool:
         token = self._tokens.current()
         shown = _shown_in_headers(scope["headers"])
+        scope[SHOWN_TOKEN] = token
         if scope["type"] == "websocket":
             shown = [*shown, *_shown_in_query(scope["query_string"])]
-            scope[SHOWN_TOKEN] = token
         # Every value is compared, so that the time tells nothing about which one was right.
         return any([matches(text, token) for text in shown])  # noqa: C419 - see above
 

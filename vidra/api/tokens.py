@@ -99,8 +99,8 @@ def check_strength(token: str, host: str) -> None:
     """Raise `UsageError` for a token that is too weak for an address others can reach."""
     if not is_loopback(host) and len(token) < SHORTEST:
         raise UsageError(
-            f"refusing to listen on {host} with a token of {len(token)} characters: expected {SHORTEST} or more;"
-            f" make one with `vidra token rotate`, or a longer {VARIABLE}"
+            f"refusing to listen on {host} with a token of {len(token)} characters: expected {SHORTEST}"
+            f" or more; make one with `vidra token rotate`, or a longer {VARIABLE}"
         )
 
 

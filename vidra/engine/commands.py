@@ -110,7 +110,7 @@ class JobCommands:
         return CommandResult(job_id=job_id, status=DELETED, reason=DELETED)
 
     async def settled(self, job_id: str, *, within: float) -> Job | None:
-        """Wait until a pause or cancel has taken effect, at most `within` seconds; None if the job is gone."""
+        """Wait for a pause or cancel to take effect, at most `within` seconds; None if the job is gone."""
         deadline = self._clock.monotonic() + within
         while True:
             job = await asyncio.to_thread(self.settle, job_id)

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from vidra.settings.constraints import Accepts, LocalPath, Named, NonEmptyStr, Port, UrlPath
+from vidra.settings.constraints import (
+    Accepts,
+    HostPort,
+    LocalPath,
+    Named,
+    NonEmptyStr,
+    Port,
+    ServiceUrl,
+    UrlPath,
+)
 from vidra.settings.section import Section
 
 
@@ -48,6 +57,12 @@ class ServerSettings(Section):
         default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens the server to the network."
     )
     port: Annotated[Port, Named("VIDRA_SERVER_PORT")] = Field(default=59666, description="Port to listen on.")
+    allowed_hosts: Annotated[tuple[HostPort, ...], Accepts("a list of `host` or `host:port`")] = Field(
+        default=(), description="Further names this server is reached by, for example behind a proxy."
+    )
+    allowed_origins: Annotated[tuple[ServiceUrl, ...], Accepts("a list of origins `https://host`")] = Field(
+        default=(), description="Web pages of these origins may talk to the server; none by default."
+    )
     name: Annotated[NonEmptyStr, Named("VIDRA_SERVER_NAME")] = Field(
         default="Vidra Download Service",
         description="`service` in the health reply; the Vidra client reuses only a server with this name.",

@@ -63,7 +63,7 @@ def figures_object(figures: JobProgress) -> dict[str, Any]:
 
 
 def _first_figures(view: JobView) -> JobProgress | None:
-    """What is told before the run says anything: the content is being identified."""
+    """Return what is told before the run says anything: the content is being identified."""
     if view.job.status in TERMINAL or view.job.kind is not JobKind.UNKNOWN:
         return None
     return JobProgress(

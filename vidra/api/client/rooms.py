@@ -299,7 +299,7 @@ class JobRoom(RoomBase):
         return {"job_id": job.job_id, "status": job.status.value, "playlist": playlist_object(self._view)}
 
     def _start_over(self) -> None:
-        """The history has a gap: tell where everything stands now."""
+        """Tell where everything stands now: the history has a gap."""
         try:
             self._view = self._read()
         except JobNotFound:

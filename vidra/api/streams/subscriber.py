@@ -72,6 +72,10 @@ class Subscriber:
         self._waiting[key] = message
         self._news.set()
 
+    def forget(self) -> None:
+        """Drop what waits: it was told another way."""
+        self._waiting.clear()
+
     def end(self, ending: Ending) -> None:
         """Let the listener go; what waits is still handed out. The first ending counts."""
         if self.ending is None:

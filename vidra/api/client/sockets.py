@@ -1,0 +1,59 @@
+"""The client's WebSockets: `/ws/overview` and `/ws/jobs/{id}` (contract, section 3)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from vidra.api.client.rooms import JobRoom, OverviewRoom, envelope
+from vidra.api.services import Services
+from vidra.api.streams.hub import Topic
+from vidra.api.streams.sending import speak
+from vidra.errors import JobNotFound, UsageError
+
+
+class OverviewSocket:
+    """Updates of all jobs."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection until either side ends it."""
+        services: Services = scope["app"].state.services
+        make = partial(_overview, services)
+        with services.hub.listening(None, OverviewRoom, make) as (_, room, subscriber):
+            await speak(scope, receive, send, subscriber, room.welcome(), services)
+
+
+class JobSocket:
+    """Everything about one job. An unknown id is accepted, told so, and closed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection until either side ends it."""
+        services: Services = scope["app"].state.services
+        job_id = scope["path_params"]["job_id"]
+        make = partial(_job, services, job_id)
+        try:
+            services.state.jobs.get(job_id)
+            with services.hub.listening(job_id, JobRoom, make) as (_, room, subscriber):
+                await speak(scope, receive, send, subscriber, room.welcome(), services)
+        except (JobNotFound, UsageError):
+            unknown = envelope("error", {"message": "job not found", "job_id": job_id})
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "text": unknown.text})
+            await send({"type": "websocket.close", "code": 1000})
+
+
+def _overview(services: Services, _topic: Topic) -> OverviewRoom:
+    return OverviewRoom(services.state, services.backend.clock)
+
+
+def _job(services: Services, job_id: str, _topic: Topic) -> JobRoom:
+    return JobRoom(services.state, services.backend.clock, job_id)
+
+
+ROUTES = (
+    WebSocketRoute("/ws/overview", OverviewSocket()),
+    WebSocketRoute("/ws/jobs/{job_id}", JobSocket()),
+)

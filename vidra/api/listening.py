@@ -1,0 +1,134 @@
+"""How the shim listens: sockets and protocols set so that no peer can hold on to us for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from vidra.api.services import Services
+from vidra.api.streams.subscriber import Ending
+from vidra.errors import UsageError
+
+BACKLOG: Final = 2048
+HEADER_S: Final = 10.0
+"""Seconds a peer may take to send the head of a request."""
+DRAIN_S: Final = 3
+"""Seconds that requests under way get when the server stops."""
+UNACKNOWLEDGED_MS: Final = 15_000
+"""Milliseconds after which a peer that does not take our bytes counts as gone."""
+LARGEST_HEAD: Final = 16_384
+"""Bytes of a request's line and headers."""
+LARGEST_WS_MESSAGE: Final = 65_536
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that hangs up on who does not finish the head of a request in time."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Start the clock."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEADER_S, self._give_up)
+
+    def data_received(self, data: bytes) -> None:
+        """Go on; a complete head stops the clock, the first bytes of a further one start it again."""
+        super().data_received(data)
+        if self._is_serving():
+            self._stop_clock()
+        elif self._deadline is None and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(HEADER_S, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if not self._is_serving():
+            self.transport.abort()
+
+    def _is_serving(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn says
+        return cycle is not None and not cycle.response_complete
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one. Raises `UsageError` naming the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another server.port"
+        ) from error
+    return listener
+
+
+def config_of(app: FastAPI) -> uvicorn.Config:
+    """Return how uvicorn serves the application.
+
+    Its own log stays at warnings: below that it writes the queries of WebSockets, tokens included.
+    """
+    return uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="websockets-sansio",
+        lifespan="on",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=DRAIN_S,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        ws_max_size=LARGEST_WS_MESSAGE,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        ws_per_message_deflate=False,
+    )
+
+
+class Server(uvicorn.Server):
+    """A server that ends when it is asked to; signals are its caller's matter."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        super().__init__(config_of(app))
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+    def stop(self) -> None:
+        """Take no further requests, let those under way finish, end. Safe from any thread."""
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let streams go first: they never finish by themselves."""
+        services: Services = self._app.state.services
+        services.hub.end_all(Ending.SHUTDOWN)
+        await super().shutdown(sockets)

@@ -1,0 +1,91 @@
+"""Carries a subscriber's messages to its WebSocket, and gives up on one that does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from vidra.api.guard import SHOWN_TOKEN
+from vidra.api.streams.subscriber import Ending, Message, Subscriber
+
+SEND_S: Final = 10.0
+"""Seconds a peer may leave one batch of messages unread before its connection is given up."""
+CLOSE_S: Final = 2.0
+
+_CODES: Final = {
+    Ending.TOO_SLOW: 1013,
+    Ending.GONE: 1000,
+    Ending.SHUTDOWN: 1012,
+    Ending.TOKEN_CHANGED: 1008,
+}
+
+
+class Hearer(Protocol):
+    """Who wants to know of connections and how they ended."""
+
+    def opened(self, subscriber: Subscriber, token: str) -> None:
+        """Hear of a connection that was opened with this token."""
+        ...
+
+    def closed(self, subscriber: Subscriber) -> None:
+        """Hear that it is over."""
+        ...
+
+
+async def speak(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    subscriber: Subscriber,
+    first: Sequence[Message],
+    hearer: Hearer,
+    shape: Callable[[Message], str] = lambda message: message.text,
+) -> None:
+    """Accept the connection, send `first`, then what the subscriber is offered, until either side ends.
+
+    What the peer says is read and ignored. `shape` makes the text that is sent.
+    """
+    await receive()
+    await send({"type": "websocket.accept"})
+    hearer.opened(subscriber, scope[SHOWN_TOKEN])
+    sender = asyncio.create_task(_send_all(send, subscriber, first, shape))
+    reader = asyncio.create_task(_read_all(receive))
+    try:
+        await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hearer.closed(subscriber)
+        sender.cancel()
+        reader.cancel()
+        await asyncio.gather(sender, reader, return_exceptions=True)
+    if subscriber.ending is not None:
+        ending = subscriber.ending
+        # A peer that does not read cannot be told; returning lets the server drop the connection.
+        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
+            async with asyncio.timeout(CLOSE_S):
+                await send({"type": "websocket.close", "code": _CODES[ending], "reason": ending.value})
+
+
+async def _send_all(
+    send: Send, subscriber: Subscriber, first: Sequence[Message], shape: Callable[[Message], str]
+) -> None:
+    messages: Sequence[Message] = first or await subscriber.take()
+    while messages:
+        try:
+            async with asyncio.timeout(SEND_S):
+                for message in messages:
+                    await send({"type": "websocket.send", "text": shape(message)})
+        except TimeoutError:
+            subscriber.end(Ending.TOO_SLOW)
+            return
+        except OSError:
+            return  # the server's name for a peer that has gone
+        messages = await subscriber.take()
+
+
+async def _read_all(receive: Receive) -> None:
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
