@@ -59,15 +59,12 @@ class JobWork:
 
     def store_listings(self) -> None:
         """Store what the URLs turned out to be: entries in one transaction, then the job's facts."""
-        listings, self.listings = self.listings, []
-        entries = stored_entries(listings)
+        kind = JobKind.PLAYLIST if is_playlist(self.listings) else JobKind.VIDEO
+        metadata = {**self.job.metadata, **job_metadata(self.listings)}
+        entries = stored_entries(self.listings)
+        self.listings.clear()  # thousands of entries are not held twice
         self.state.entries(self.job_id).put(entries)
-        self.job = self.state.jobs.update(
-            self.job_id,
-            kind=JobKind.PLAYLIST if is_playlist(listings) else JobKind.VIDEO,
-            metadata={**self.job.metadata, **job_metadata(listings)},
-            total_items=len(entries),
-        )
+        self.job = self.state.jobs.update(self.job_id, kind=kind, metadata=metadata, total_items=len(entries))
 
     def begin(self) -> None:
         """Say that the downloads begin."""

@@ -91,7 +91,9 @@ class JobFollower:
                 # The record comes without figures: keep the last ones, or the bar would flicker.
                 before = self._entries.get(change.entry.index)
                 known = change.entry.progress or (before and before.progress)
-                entry = change.entry.model_copy(update={"progress": known})
+                entry = change.entry
+                if known is not entry.progress:  # copies of thousands of fresh entries would cost memory
+                    entry = entry.model_copy(update={"progress": known})
                 self._entries[entry.index] = entry
                 yield EntryChanged(job_id=change.job_id, entry=entry)
             case ChangeKind.ENTRY_PROGRESS:
