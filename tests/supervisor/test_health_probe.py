@@ -144,3 +144,23 @@ async def test_a_huge_answer_is_not_swallowed() -> None:
     """We look at 64 KiB and no more."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
     assert (await ask(head + b"x" * 200_000)).answer is Answer.GOOD
+
+
+async def test_every_probe_connects_anew() -> None:
+    """A kept connection would hide that the back end no longer accepts new ones."""
+    peers: set[object] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peers.add(writer.get_extra_info("peername"))
+        while await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(reply(200))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/health"
+    async with server, Prober() as prober:
+        answers = [await prober.ask(HealthSpec(), url, instance=None) for _ in range(2)]
+
+    assert [probe.answer for probe in answers] == [Answer.GOOD, Answer.GOOD]
+    assert len(peers) == 2

@@ -137,3 +137,17 @@ def test_a_lock_file_removed_under_the_holder_is_not_shared(path: Path) -> None:
         path.unlink()
         with InstanceLock(path), pytest.raises(AlreadyRunning):
             InstanceLock(path).acquire()
+
+
+def test_a_lock_on_a_file_that_lost_its_name_is_not_believed(path: Path) -> None:
+    """The former holder removes the file between our open and our lock: that lock would guard nothing."""
+    lock = InstanceLock(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        assert lock._is_current(descriptor)
+        path.unlink()
+        assert not lock._is_current(descriptor)
+        path.touch()
+        assert not lock._is_current(descriptor)
+    finally:
+        os.close(descriptor)

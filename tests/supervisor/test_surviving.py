@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.supervisor.worlds import World, until
+from vidra.supervisor.environment import LINEAGE_VARIABLE
 from vidra.supervisor.identity import Identity
 from vidra.supervisor.interface import BackendState, PortSpec
 from vidra.supervisor.records import FileRecords
@@ -42,6 +43,20 @@ def killed_supervisor(world: World, count: int, *options: str) -> Iterator[subpr
     )
     try:
         yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def stray(mark: str) -> Iterator[Identity]:
+    """Run a process that carries the mark of a start."""
+    command = [sys.executable, "-S", "-c", "import time; time.sleep(300)"]
+    process = subprocess.Popen(command, env={LINEAGE_VARIABLE: mark}, start_new_session=True)
+    identity = Identity.of(process.pid)
+    assert identity is not None
+    try:
+        yield identity
     finally:
         process.kill()
         process.wait()
@@ -118,6 +133,19 @@ async def test_a_process_whose_record_was_not_finished_is_found_by_its_mark(worl
     async with world.supervisor(world.spec(name="api0")) as supervisor:
         await supervisor.wait("api0", {S.HEALTHY}, limit=10)
         assert living(world) == before
+
+
+async def test_a_second_copy_is_ended_when_the_first_is_adopted(world: World) -> None:
+    """However it came about: there is one back end of a name."""
+    with killed_supervisor(world, 1):
+        await until(lambda: world.log_has("api0", "-> healthy"))
+    before = living(world)
+    supervisor = world.supervisor(world.spec(name="api0"))
+    with stray(supervisor._mark("api0") + "another-start") as double:
+        async with supervisor:
+            status = await supervisor.wait("api0", {S.HEALTHY}, limit=10)
+            assert {status.pid} == before
+            assert not double.alive
 
 
 async def test_a_survivor_without_any_record_is_ended_before_a_new_start(world: World) -> None:
