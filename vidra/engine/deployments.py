@@ -90,7 +90,7 @@ async def _write(
         flow_id,
         declared.name,
         entrypoint=declared.entrypoint,
-        description=declared.description,
+        description=declared.description or "",
         tags=list(declared.tags),
         parameters=dict(declared.parameters),
         schedules=[_schedule(schedule, existing) for schedule in declared.schedules],
@@ -125,7 +125,7 @@ def _differences(
     limit = existing.global_concurrency_limit and existing.global_concurrency_limit.limit
     pairs = {
         "entrypoint": (existing.entrypoint, declared.entrypoint),
-        "description": (existing.description, declared.description),
+        "description": (existing.description or "", declared.description or ""),
         "tags": (sorted(existing.tags), sorted(declared.tags)),
         "parameters": (existing.parameters, dict(declared.parameters)),
         "work pool": (existing.work_pool_name, declared.pool),
