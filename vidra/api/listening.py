@@ -58,7 +58,7 @@ class PatientProtocol(H11Protocol):
             self.transport.abort()
 
     def _is_serving(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn says
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         return cycle is not None and not cycle.response_complete
 
     def _stop_clock(self) -> None:

@@ -1,0 +1,1 @@
+"""Tests of the shim: a real server on a real socket, asked by real clients."""

@@ -1,0 +1,28 @@
+"""Fixtures of the shim's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.engines import WorkingEngine
+from tests.api.serving import Shim, settings_in, shim
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Shim]:
+    """Run a shim over an engine that only takes note."""
+    with shim(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Iterator[Shim]:
+    """Run a shim over an engine that downloads for real."""
+    settings = settings_in(tmp_path)
+    engine = WorkingEngine(settings)
+    with shim(tmp_path, engine=engine, settings=settings) as running:
+        yield running
+        engine.close()

@@ -1,0 +1,266 @@
+"""The existing Vidra client, as its contract describes what it does and how strictly it reads.
+
+Written from the contract page alone. Every payload that arrives goes through the casts a Dart client
+makes; a wrong type raises, as it would there.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.api.serving import until
+
+HARD_STRINGS = ("job_id", "status", "kind", "created_at", "started_at", "finished_at", "error", "creator")
+PROGRESS_STRINGS = (
+    "status", "stage", "stage_name", "filename", "tmpfilename", "postprocessor", "preprocessor", "message",
+)  # fmt: skip
+TERMINAL = {"completed", "completed_with_errors", "failed", "cancelled"}
+OVERVIEW_EVENTS = {"update", "log", "overview"}
+JOB_EVENTS = {
+    "update", "progress", "playlist_preview_entry", "playlist_snapshot", "playlist_progress",
+    "playlist_entry_progress", "global_info", "entry_info", "list_info_ends", "log", "error",
+}  # fmt: skip
+DEFAULT_OPTIONS: dict[str, Any] = {
+    "audio_language": "best", "video_resolution": "best", "video_subtitles": "none", "ignore_errors": True,
+    "abort_on_error": False, "use_extractors": "all", "live_from_start": True, "wait_for_video": False,
+    "proxy": "", "socket_timeout": 15, "source_address": "", "impersonate": False, "force_ipv4": False,
+    "force_ipv6": False, "enable_file_urls": False, "geo_verification_proxy": "", "xff": "",
+    "prefer_insecure": False, "add_headers": {}, "cookies": False, "cookies_from_browser": False,
+    "username": "", "password": "", "twofactor": "", "video_password": "", "video_multistreams": True,
+    "audio_multistreams": True, "merge_output_format": "mkv", "audio_format": "best", "extract_audio": False,
+    "audio_quality": 0, "remux_video": False, "embed_subs": True, "embed_thumbnail": True,
+    "embed_metadata": True, "embed_chapters": True, "embed_info_json": True,
+    "format": "bestvideo+bestaudio/best", "xattrs": False, "fixup": "force", "ffmpeg_location": "/opt/ffmpeg",
+    "convert_thumbnails": "webp", "write_subs": False, "write_auto_subs": False, "sub_format": "srt",
+    "sub_langs": [], "output": "%(title)s-%(artist)s[%(id)s].%(ext)s", "playlist": False,
+    "concurrent_fragments": 1, "break_on_existing": False, "skip_playlist_after_errors": False,
+    "retries": 10, "fragment_retries": 10, "file_access_retries": 5, "extractor_retries": 3,
+    "abort_on_unavailable_fragments": False, "keep_fragments": False, "batch_file": False,
+    "force_overwrites": True, "write_thumbnail": False, "sponsorblock_mark": [], "sponsorblock_remove": [],
+    "limit_rate": "",
+}  # fmt: skip
+METADATA = {
+    "client": "vidra", "description": "The Vidra desktop client", "timestamp": "2026-11-20T20:21:59Z",
+    "base_uri": "http://127.0.0.1:59666/", "api_base_uri": "http://127.0.0.1:59666/api/", "timeout_seconds": 30,
+    "host": "127.0.0.1", "port": 59666, "environment": "release", "version": "1.7.8",
+}  # fmt: skip
+
+
+class WrongType(AssertionError):
+    """A field the client casts hard has another type: the real client throws here."""
+
+
+def read_strictly(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check a job, or what looks like one, as the client's decoder does (contract, section 9)."""
+    for name in HARD_STRINGS:
+        _string(job, name)
+    for name in PROGRESS_STRINGS:
+        _string(job.get("progress") or {}, name)
+    preview = job.get("preview") or {}
+    for picture in preview.get("thumbnails", []):
+        _string(picture, "id")
+    for line in job.get("logs", []):
+        read_log(line)
+    _no_nulls(job)
+    return job
+
+
+def read_log(line: Mapping[str, Any]) -> None:
+    """Check a log line."""
+    for name in ("timestamp", "level", "message"):
+        if not isinstance(line.get(name), str):
+            raise WrongType(f"log line: {name} is {line.get(name)!r}")
+
+
+def _string(fields: Mapping[str, Any], name: str) -> None:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, str):
+        raise WrongType(f"{name} is {value!r}")
+
+
+def _no_nulls(value: Any) -> None:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if inner is None:
+                raise WrongType(f"{name} is null; such keys are left out")
+            _no_nulls(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _no_nulls(inner)
+
+
+class Listener:
+    """One WebSocket of the client: collects what it hears, in order, from a thread."""
+
+    def __init__(self, url: str, events: set[str]) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.largest = 0
+        self.failure: BaseException | None = None
+        self.closed_with: int | None = None
+        self._events = events
+        self.connection: ClientConnection = connect(url, max_size=None)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        try:
+            for text in self.connection:
+                self._hear(text)
+        except ConnectionClosed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - the thread's edge; `names` raises it in the test
+            self.failure = error
+        self.closed_with = self.connection.close_code
+
+    def _hear(self, text: str | bytes) -> None:
+        assert isinstance(text, str), "text frames only"
+        message = json.loads(text)
+        assert set(message) == {"event", "payload"}, message
+        event, payload = message["event"], message["payload"]
+        assert event in self._events, f"not for this room: {event}"
+        if event != "list_info_ends":
+            self.largest = max(self.largest, len(text.encode()))
+        if event == "update":
+            _string(payload, "reason")
+            if payload.get("job_id") is not None:
+                read_strictly(payload)
+        elif event == "log":
+            read_log(payload)
+        elif event == "progress":
+            read_strictly({"progress": payload})
+        self.heard.append((event, payload))
+
+    def close(self) -> None:
+        """Hang up."""
+        self.connection.close()
+        self._thread.join(5)
+
+    def names(self) -> list[str]:
+        """Return what was heard: events, updates with their reason."""
+        if self.failure:
+            raise self.failure
+        return [f"update({p['reason']})" if e == "update" else e for e, p in list(self.heard)]
+
+    def payloads(self, event: str) -> list[dict[str, Any]]:
+        """Return the payloads of one event."""
+        self.names()
+        return [payload for name, payload in list(self.heard) if name == event]
+
+    def wait_for(self, name: str, *, within: float = 15.0) -> None:
+        """Wait until something of that name (see `names`) was heard."""
+        until(lambda: name in self.names(), f"hearing {name}; heard {self.names()}", within=within)
+
+
+class VidraClient:
+    """What the desktop client does with a back end."""
+
+    def __init__(self, base: str, token: str, *, service: str = "Vidra Download Service") -> None:
+        self.base, self._service = base, service
+        headers = {"Authorization": f"Bearer {token}", "X-API-Token": token}
+        self._http = httpx.Client(base_url=base, headers=headers, timeout=30, follow_redirects=True, max_redirects=5)
+        self._token = token
+        self.listeners: list[Listener] = []
+        self.jobs: dict[str, dict[str, Any]] = {}
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for listener in self.listeners:
+            listener.close()
+        self._http.close()
+
+    def adopts(self) -> bool:
+        """Whether a running server is ours: its health, asked without token, names our service."""
+        reply = httpx.get(f"{self.base}/", timeout=2)
+        return reply.status_code == 200 and reply.json()["service"] == self._service
+
+    def start(self) -> Listener:
+        """Open the overview; its first message makes the client fetch the list."""
+        overview = self._listen("/ws/overview", OVERVIEW_EVENTS)
+        overview.wait_for("update(initial_sync)")
+        assert overview.heard[0][1].get("job_id") is None
+        self.refresh()
+        return overview
+
+    def refresh(self) -> list[dict[str, Any]]:
+        """Fetch the list."""
+        reply = self._get("/api/jobs")
+        self.jobs = {job["job_id"]: dict(read_strictly(job)) for job in reply["jobs"]}
+        return list(reply["jobs"])
+
+    def create(self, url: str, **options: Any) -> dict[str, Any]:
+        """Ask for a download with every option the client has, then fetch the detail at once."""
+        body = {
+            "urls": url,
+            "options": {**DEFAULT_OPTIONS, **options},
+            "metadata": METADATA,
+        }
+        reply = self._http.post("/api/jobs", json=body)
+        assert reply.status_code == 201, reply.text
+        created = reply.json()
+        assert isinstance(created["job_id"], str)
+        assert created["job_id"]
+        return self.detail(created["job_id"])
+
+    def detail(self, job_id: str) -> dict[str, Any]:
+        """Fetch one job."""
+        return dict(read_strictly(self._get(f"/api/jobs/{job_id}")))
+
+    def watch(self, job_id: str) -> Listener:
+        """Open the job's own socket."""
+        listener = self._listen(f"/ws/jobs/{job_id}", JOB_EVENTS)
+        listener.wait_for("update(initial_sync)")
+        return listener
+
+    def command(self, job_id: str, name: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+        """Send a command; return status code and reply."""
+        path = f"/api/jobs/{job_id}/{name}"
+        reply = self._http.post(path) if body is None else self._http.post(path, json=body)
+        return reply.status_code, reply.json()
+
+    def delete(self, job_id: str) -> tuple[int, dict[str, Any]]:
+        """Delete a job."""
+        reply = self._http.delete(f"/api/jobs/{job_id}")
+        return reply.status_code, reply.json()
+
+    def entries(self, job_id: str) -> list[dict[str, Any]]:
+        """Fetch the list's entries, as the detail screen does."""
+        playlist = self._get(f"/api/jobs/{job_id}/playlist/items/delta")["playlist"]
+        return list(playlist["entries"])
+
+    def fetch(self, path: str) -> dict[str, Any]:
+        """Fetch anything else."""
+        return self._get(path)
+
+    def until(self, job_id: str, holds: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
+        """Fetch the job until something holds; return it."""
+        found: dict[str, Any] = {}
+
+        def look() -> object:
+            nonlocal found
+            found = self.detail(job_id)
+            return holds(found)
+
+        until(look, f"{what}; the job is {found}", within=40)
+        return found
+
+    def until_over(self, job_id: str) -> dict[str, Any]:
+        """Fetch the job until it is over."""
+        return self.until(job_id, lambda job: job["status"] in TERMINAL, "the job is over")
+
+    def _get(self, path: str) -> dict[str, Any]:
+        reply = self._http.get(path)
+        assert reply.status_code == 200, (path, reply.status_code, reply.text)
+        found: dict[str, Any] = reply.json()
+        return found
+
+    def _listen(self, path: str, events: set[str]) -> Listener:
+        listener = Listener(f"{self.base.replace('http', 'ws')}{path}?token={self._token}", events)
+        self.listeners.append(listener)
+        return listener
