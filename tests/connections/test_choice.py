@@ -114,6 +114,17 @@ def test_noise_changes_the_primary_once_in_two_hundred_checks_at_most(seed: int,
     assert sum(Event.CHANGED in d.events for d in decisions[1:]) <= 1
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("spikes", [0.0, 0.02, 0.1, 0.2])
+def test_noise_changes_the_primary_once_in_a_thousand_checks_at_most(spikes: float) -> None:
+    """The figure itself, over a hundred seeds."""
+    for seed in range(100):
+        rng = random.Random(seed)
+        decisions = _checks(Standing(candidates=ALL), *[_noisy(rng, spikes) for _ in range(1000)])
+
+        assert sum(Event.CHANGED in d.events for d in decisions[1:]) <= 1, seed
+
+
 def test_losing_everything_is_told_once_and_hands_out_no_address() -> None:
     """D1-1, D1-2: no stale URL, `connection-lost` once, offline until the next look."""
     dead = [down(c) for c in ALL]

@@ -10,7 +10,7 @@ import pytest
 from tests.connections.addresses import LOCAL, REMOTE, Answer, Network
 from tests.connections.virtual_time import run
 from vidra.clock import ManualClock
-from vidra.connections import Keeper, Standing, decide
+from vidra.connections import Keeper, Limits, Standing, decide
 from vidra.errors import TryLater
 
 NOW = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_an_unknown_source_is_raced() -> None:
     uri, took = run(_keeper(_network(Answer(after=None), Answer(after=0.05))).current())
 
     assert uri == REMOTE.uri
-    assert took == pytest.approx(0.15)
+    assert took == pytest.approx(0.05 + Limits().grace)
 
 
 def test_an_offline_source_says_until_when() -> None:
@@ -61,7 +61,7 @@ def test_a_failure_midway_finds_the_other_address() -> None:
     decision = decide(Standing(candidates=BOTH, primary=LOCAL.uri), keeper.results, now=NOW)
 
     assert uri == REMOTE.uri
-    assert took == pytest.approx(0.15)
+    assert took == pytest.approx(0.05 + Limits().grace)
     assert decision.new == REMOTE.uri
 
 

@@ -35,6 +35,7 @@ from vidra.errors import AuthRequired, Missing, Refused, RemoteError, TryLater, 
 from vidra.servers.interface import ItemKind, Section, SectionKind
 from vidra.servers.plex import PlexServer, probe_plex
 from vidra.servers.plex_direct import address_in
+from vidra.servers.pool import open_pool
 from vidra.servers.wire import exchange, translated
 
 FILMS = Section(id="1", title="Films", kind=SectionKind.MOVIES)
@@ -50,10 +51,10 @@ def _library(films: int = 3) -> FakePlex:
 
 
 def _with_client(
-    work: Callable[[httpx.AsyncClient], Awaitable[T]], verify: ssl.SSLContext | bool = True
+    work: Callable[[httpx.AsyncClient], Awaitable[T]], verify: ssl.SSLContext | None = None
 ) -> T:
     async def main() -> T:
-        async with httpx.AsyncClient(verify=verify) as client:
+        async with open_pool(verify=verify) as client:
             return await work(client)
 
     return asyncio.run(main())
@@ -305,3 +306,35 @@ def test_a_token_that_cannot_be_one_is_not_sent(token: str) -> None:
     with pytest.raises(AuthRequired, match="sign in again") as caught:
         _with_client(work)
     assert not token or token not in str(caught.value)
+
+
+def test_the_pool_asks_nobody_in_between(
+    faulty: tuple[Faulty, Served], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A proxy or `.netrc` of the environment must not see what goes to a server at home."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password secret")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, refused_url())
+    _, running = faulty
+    response = _with_client(lambda client: exchange(client, "GET", f"{running.url}/identity"))
+
+    assert response.status_code == 200
+    assert "authorization" not in response.request.headers
+
+
+def test_hundreds_of_addresses_are_checked_at_once() -> None:
+    """No pool limit makes probes wait for each other: 200 silent addresses cost one limit."""
+    with ExitStack() as stack:
+        silent = [stack.enter_context(black_hole("127.0.0.5")) for _ in range(200)]
+        probe = [Candidate(uri=uri) for uri in silent]
+        began = time.monotonic()
+        results = _with_client(
+            lambda client: probe_all(
+                probe, partial(probe_plex, client=client, machine_id="machine-1"), limits=Limits(probe=1.0)
+            )
+        )
+        took = time.monotonic() - began
+
+    assert {result.failure for result in results} == {ProbeFailure.TIMEOUT}
+    assert took < 5

@@ -17,8 +17,8 @@ class Limits:
 
     probe: float = 3.0
     """Of one probe in a race or a check."""
-    grace: float = 0.1
-    """After the first answer, how long a better class may still win."""
+    grace: float = 0.08
+    """After the first answer, how long a better class may still win; promised are 0.15 in all."""
     patient_probe: float = 10.0
     """Of one probe in the fallback after a race that nobody won."""
     budget: float = 15.0
