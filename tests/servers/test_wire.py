@@ -276,6 +276,21 @@ def test_a_slow_answer_is_waited_for_while_the_server_lives(faulty: tuple[Faulty
     assert app.requests.count("/library/sections") == 1
 
 
+def test_requests_of_one_operation_run_side_by_side(faulty: tuple[Faulty, Served]) -> None:
+    """D1-13: five shows at once must not wait for each other."""
+    app, running = faulty
+    app.delay, app.only = 0.3, "/library/metadata"
+
+    async def work(client: httpx.AsyncClient) -> float:
+        server, _ = _server(client, Candidate(uri=running.url))
+        await server.sections()
+        began = time.monotonic()
+        await asyncio.gather(*(server.item("1") for _ in range(5)))
+        return time.monotonic() - began
+
+    assert _with_client(work) < 0.9
+
+
 def test_after_a_failover_the_stream_is_on_the_new_address() -> None:
     """D1-9: not on that of an object made before."""
     fake = _library()

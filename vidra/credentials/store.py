@@ -18,6 +18,7 @@ from vidra.errors import CredentialError, KeyringUnavailable
 from vidra.redaction import register_secret
 
 _log = logging.getLogger(__name__)
+_SYSTEM = SystemKeyring()  # one per process: a keyring that hangs must hold up one thread, not one per store
 
 
 def open_credentials(
@@ -34,7 +35,7 @@ def open_credentials(
     return _StoredCredentials(
         data_dir,
         place=place,
-        keyring=keyring or SystemKeyring(),
+        keyring=keyring or _SYSTEM,
         environ=os.environ if environ is None else environ,
     )
 
