@@ -28,6 +28,20 @@ class LazyApp:
 APPS: Final[Sequence[LazyApp]] = (
     LazyApp(name="flow", module="vidra.cli.flows", help="Run flows, and list those there are."),
     LazyApp(name="job", module="vidra.cli.jobs", help="Look at jobs and their logs; forget finished ones."),
+    LazyApp(
+        name="up",
+        module="vidra.cli.up",
+        help="Run Vidra: server, schedules, worker and API, until stopped.",
+    ),
+    LazyApp(name="down", module="vidra.cli.down", help="Stop the Vidra that `vidra up` runs."),
+    LazyApp(name="status", module="vidra.cli.status", help="Say what of Vidra is running."),
+    LazyApp(name="logs", module="vidra.cli.logs", help="Show what the running Vidra writes."),
+    LazyApp(
+        name="worker",
+        module="vidra.cli.worker",
+        help="Work for a Prefect server, this machine's or another's.",
+    ),
+    LazyApp(name="deploy", module="vidra.cli.deploy", help="Make the server's deployments what is declared."),
     LazyApp(name="config", module="vidra.cli.config", help="Write, show and check the configuration."),
     LazyApp(name="state", module="vidra.cli.state", help="Check, compact and export the state files."),
     LazyApp(name="doctor", module="vidra.cli.doctor", help="Check this machine and this installation."),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
 
 from vidra.cli.invocation import Verbosity
+from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.redaction import redact
 
 _OURS = ("vidra", "flows", "tasks")
@@ -47,3 +50,35 @@ def configure_logging(verbosity: Verbosity, *, debug: bool) -> None:
         root.removeHandler(handler)
     root.addHandler(LogLines(verbosity, debug=debug))
     root.setLevel(logging.DEBUG if debug else verbosity.log_level)
+
+
+class LogFile(logging.Handler):
+    """Appends records to a rotated file, secrets masked, time first."""
+
+    def __init__(self, path: Path) -> None:
+        from vidra.supervisor.logs import RotatingFile  # noqa: PLC0415 - only a long run has a log file
+
+        super().__init__(level=logging.INFO)
+        self._file = RotatingFile(path, SYSTEM_CLOCK)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append the record, with its traceback if it has one."""
+        text = redact(record.getMessage())
+        if record.exc_info:
+            text += "\n" + redact(logging.Formatter().formatException(record.exc_info))
+        moment = iso(datetime.fromtimestamp(record.created, UTC))
+        self._file.write([f"{moment} {record.levelname} {record.name}: {text}"])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
+def log_into_file(path: Path) -> None:
+    """Also append what our own packages log, from INFO on, to this file."""
+    handler = LogFile(path)
+    for package in _OURS:
+        logger = logging.getLogger(package)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)

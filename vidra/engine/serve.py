@@ -93,8 +93,11 @@ def _is_current(marker: Path, database: Path, wanted: str) -> bool:
         return False
 
 
-def watch_parent(server: uvicorn.Server) -> None:
-    """Ask the server to end once nobody is left who wants it; insist if it does not. Runs in a thread."""
+def watch_parent(server: uvicorn.Server, *, supervised: bool) -> None:
+    """Ask the server to end once nobody is left who wants it; insist if it does not. Runs in threads.
+
+    A supervisor gives no input to read from; it ends its processes itself.
+    """
     parent = os.getppid()
 
     def leave() -> None:
@@ -113,11 +116,14 @@ def watch_parent(server: uvicorn.Server) -> None:
         leave()
 
     # Both: a forked stranger may hold the pipe open, and not every system re-parents.
-    for watch in (until_input_ends, until_parent_changes):
+    watches = (until_parent_changes,) if supervised else (until_input_ends, until_parent_changes)
+    for watch in watches:
         threading.Thread(target=watch, name=watch.__name__, daemon=True).start()
 
 
-async def serve(listener: socket.socket, reporter: Reporter, *, private: bool) -> None:
+async def serve(
+    listener: socket.socket, reporter: Reporter, *, private: bool, supervised: bool = False
+) -> None:
     """Serve until asked to stop. A private server runs the services that one run needs, no scheduler."""
     import uvicorn  # noqa: PLC0415 - the port is told before anything slow is imported
     from prefect.server.api.server import create_app  # noqa: PLC0415 - 2.5 s
@@ -129,7 +135,7 @@ async def serve(listener: socket.socket, reporter: Reporter, *, private: bool) -
         app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=DRAIN
     )
     server = uvicorn.Server(config)
-    watch_parent(server)
+    watch_parent(server, supervised=supervised)
     with current_database(Path(os.environ["PREFECT_HOME"]), reporter):
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn offers only the flag
@@ -146,6 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vidra.engine.serve", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
     parser.add_argument("--private", action="store_true", help="serve one run: no scheduler, no late runs")
+    parser.add_argument("--supervised", action="store_true", help="do not read standard input")
     options = parser.parse_args(arguments)
     os.umask(0o077)
     reporter = Reporter()
@@ -160,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "WARNING"  # here standard error is a log file
     reporter.tell("bound", port=port)
     try:
-        asyncio.run(serve(listener, reporter, private=options.private))
+        asyncio.run(serve(listener, reporter, private=options.private, supervised=options.supervised))
     except Timeout:
         reporter.tell("failed", reason="another process is still preparing the database")
         return 1

@@ -31,10 +31,10 @@ LOG_LIMIT: Final = 2_000_000
 _Event = dict[str, object]
 
 
-def server_command(*, port: int = 0, private: bool = False) -> list[str]:
+def server_command(*, port: int | str = 0, private: bool = False, supervised: bool = False) -> list[str]:
     """Return the command line of the server program, see `vidra.engine.serve`."""
-    command = [sys.executable, "-m", "vidra.engine.serve", "--port", str(port)]
-    return [*command, "--private"] if private else command
+    flags = [*(["--private"] if private else []), *(["--supervised"] if supervised else [])]
+    return [sys.executable, "-m", "vidra.engine.serve", *flags, "--port", str(port)]
 
 
 class EmbeddedServer:

@@ -87,6 +87,11 @@ class StorageSettings(Section):
         return self.data_dir / "archive.txt"
 
     @property
+    def token_file(self) -> Path:
+        """The token of the HTTP server, made at its first start."""
+        return self.data_dir / "server_token"
+
+    @property
     def instance_lock_file(self) -> Path:
         """Held by the one running engine."""
         return self.data_dir / "vidra.start.lock"

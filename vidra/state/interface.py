@@ -124,6 +124,8 @@ class Job(Record):
     """Leave out what the download archive already names."""
     attempt: int = 1
     """Counts flow runs that were asked for; part of their idempotency key."""
+    crashes: int = 0
+    """Runs that died without a word since the job last ended or made progress by itself."""
     flow_run_ids: tuple[str, ...] = ()
     asks_selection: bool = False
     """A list waits until a person has chosen from it; jobs of subscriptions and scripts do not ask."""

@@ -1,0 +1,55 @@
+"""`vidra deploy`: show and apply the difference between what is declared and what the server has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vidra.cli.invocation import Invocation
+from vidra.errors import EngineUnreachable
+
+if TYPE_CHECKING:
+    from vidra.engine.deployments import Change
+
+app = typer.Typer(help="Make the server's deployments what is declared.")
+
+
+@app.command("deploy")
+def deploy(
+    ctx: typer.Context,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show the difference; change nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array instead.")] = False,
+) -> None:
+    """Create what is missing and update what differs; what a person paused in the UI stays paused."""
+    from vidra.engine.declared import declared_deployments  # noqa: PLC0415 - 0.2 s
+    from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - the same
+    from vidra.engine.environment import applied  # noqa: PLC0415 - the same
+    from vidra.engine.running import engine_environment  # noqa: PLC0415 - the same
+
+    settings = Invocation.of(ctx).settings()
+    environment = engine_environment(settings)
+    if environment is None:
+        raise EngineUnreachable("no engine runs here: start `vidra up`, or set PREFECT_API_URL")
+    with applied(environment):
+        changes = asyncio.run(apply_deployments(declared_deployments(settings), dry_run=dry_run))
+    if as_json:
+        typer.echo(json.dumps([_as_json(change) for change in changes], indent=2))
+        return
+    for change in changes:
+        typer.echo(f"{change.kind.value:<8}{change.deployment}")
+        for difference in change.differences:
+            typer.echo(f"        {difference}")
+
+
+def _as_json(change: Change) -> dict[str, object]:
+    return {
+        "deployment": change.deployment,
+        "change": change.kind.value,
+        "differences": list(change.differences),
+    }

@@ -1,0 +1,65 @@
+"""The processes of a running Vidra, declared the way users declare their own back ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from vidra.engine.server import server_command
+from vidra.engine.work import worker_command
+from vidra.settings import Settings
+from vidra.supervisor.interface import BackendSpec, HealthSpec, PortHandover, PortSpec, Timings
+
+SERVER: Final = "prefect-server"
+WORKER: Final = "worker"
+SHIM: Final = "shim"
+
+FIRST_PORT: Final = 4200
+"""Prefect's own port; the next free one is taken if somebody has it."""
+LAST_PORT: Final = 4299
+
+_KEEP_ALIVE: Final = Timings(steady_poll=10.0, startup_limit=120.0, restart_delay=1.0, crash_limit=5)
+"""Our own parts: noticed sooner than the specification's defaults; migrations may take a minute."""
+
+
+def server_part(environment: Mapping[str, str], *, port: int | None = None) -> BackendSpec:
+    """Return the embedded Prefect server. A restart keeps its port, as clients know it."""
+    return BackendSpec(
+        name=SERVER,
+        command=tuple(server_command(port="{port}", supervised=True)),
+        env=environment,
+        isolated=False,
+        port=PortSpec(fixed=port, first=FIRST_PORT, last=LAST_PORT, handover=PortHandover.RELEASE),
+        health=HealthSpec(url="/api/health"),
+        ends_with_supervisor=True,
+        timings=_KEEP_ALIVE,
+    )
+
+
+def worker_part(environment: Mapping[str, str], settings: Settings) -> BackendSpec:
+    """Return the worker; `environment` names its server."""
+    engine = settings.engine
+    return BackendSpec(
+        name=WORKER,
+        command=tuple(worker_command(pool=engine.pool, limit=engine.worker_limit)),
+        env=environment,
+        isolated=False,
+        ends_with_supervisor=True,
+        timings=Timings(term_grace=30.0, restart_delay=1.0, crash_limit=5),
+    )
+
+
+def shim_part(environment: Mapping[str, str], settings: Settings) -> BackendSpec:
+    """Return the HTTP shim on its configured port."""
+    server = settings.server
+    return BackendSpec(
+        name=SHIM,
+        command=(sys.executable, "-m", "vidra.api.serve"),
+        env=environment,
+        isolated=False,
+        port=PortSpec(fixed=server.port, host=server.host, argument=(), handover=PortHandover.RELEASE),
+        health=HealthSpec(url="/", expect={"service": server.name}),
+        ends_with_supervisor=True,
+        timings=_KEEP_ALIVE,
+    )

@@ -1,0 +1,104 @@
+"""Puts jobs back to work whose run has died, at the start and while the engine is up.
+
+A job is the truth, not its flow run: one that says it is being worked on while nobody holds its lock
+and its run is over has been left in the lurch, by a kill, a crash or a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from vidra.clock import SYSTEM_CLOCK, Clock, iso
+from vidra.engine import runs
+from vidra.engine.commands import JobCommands
+from vidra.errors import EngineError, VidraError
+from vidra.state import State
+from vidra.state.interface import TERMINAL, DesiredState, Job, JobStatus
+
+log = logging.getLogger(__name__)
+
+MOST_CRASHES: Final = 5
+"""Runs of one attempt series that may die without a word; then the job fails instead of looping."""
+
+ROUND: Final = 5.0
+"""Seconds between two looks while the engine is up."""
+
+_AT_WORK: Final = frozenset({JobStatus.STARTING, JobStatus.RUNNING, JobStatus.RETRYING})
+
+
+class Recovery:
+    """Looks after jobs that nobody works on any more."""
+
+    def __init__(self, state: State, commands: JobCommands, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._state, self._commands, self._clock = state, commands, clock
+
+    async def sweep(self) -> list[str]:
+        """Look at every unfinished job once; return the ids of those put back to work.
+
+        Each job is looked after alone: what fails for one is logged and tried again in the next round.
+        """
+        revived = []
+        unfinished = frozenset(JobStatus) - TERMINAL - {JobStatus.PAUSED}
+        for job in self._state.jobs.list(statuses=unfinished):
+            try:
+                if await self._look_after(job):
+                    revived.append(job.job_id)
+            except VidraError as error:
+                log.warning("job %s could not be put back to work: %s", job.job_id, error)
+        return revived
+
+    async def keep_going(self) -> None:
+        """Sweep for ever, until cancelled."""
+        while True:
+            await asyncio.sleep(ROUND)
+            await self.sweep()
+
+    async def _look_after(self, job: Job) -> bool:
+        if job.selection_required or not self._is_free(job):
+            return False
+        if job.desired is not DesiredState.RUN:
+            await asyncio.to_thread(self._commands.settle, job.job_id)
+            return False
+        if job.status is JobStatus.QUEUED and not job.flow_run_ids:
+            await self._commands.start(job)  # stored, but whoever stored it died before asking for a run
+            return True
+        if not await _run_is_over(job):
+            return False
+        return await self._revive(job)
+
+    async def _revive(self, job: Job) -> bool:
+        if job.crashes >= MOST_CRASHES:
+            message = f"given up: {job.crashes} runs of this job died without saying why"
+            self._state.jobs.transition(
+                job.job_id, JobStatus.FAILED, allowed_from={job.status}, error=message,
+                finished_at=iso(self._clock.now()),
+            )  # fmt: skip
+            return False
+        again = self._state.jobs.transition(
+            job.job_id, JobStatus.QUEUED, allowed_from={job.status},
+            attempt=job.attempt + 1, crashes=job.crashes + (job.status in _AT_WORK),
+        )  # fmt: skip
+        await self._commands.start(again)
+        log.warning("job %s was left alone by its run; it goes on in a new one", job.job_id)
+        return True
+
+    def _is_free(self, job: Job) -> bool:
+        lock = self._state.job_lock(job.job_id, purpose="looking after dead runs")
+        if not lock.try_acquire():
+            return False
+        lock.release()
+        return True
+
+
+async def _run_is_over(job: Job) -> bool:
+    """Whether the job's latest run has ended; one that Prefect does not know (any more) has."""
+    if not job.flow_run_ids:
+        return True
+    try:
+        return (await runs.read(job.flow_run_ids[-1])).final
+    except EngineError as error:
+        if type(error) is EngineError:  # answered, and there is no such run
+            return True
+        raise

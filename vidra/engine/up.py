@@ -1,0 +1,185 @@
+"""`vidra up`: the whole of Vidra on one machine, started in order, watched, and ended in order.
+
+Order matters: lock, server, reconciler, deployments, worker, shim. Schedules wake only when the books
+are in order, and a run finds a worker only when its deployment is the declared one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Final
+
+from vidra.clock import SYSTEM_CLOCK, iso
+from vidra.engine.commands import JobCommands
+from vidra.engine.declared import declared_deployments
+from vidra.engine.environment import applied, embedded_environment, remote_environment
+from vidra.engine.parts import SERVER, SHIM, WORKER, server_part, shim_part, worker_part
+from vidra.engine.running import logs_folder, parts_folder
+from vidra.engine.starter import PrefectStarter
+from vidra.engine.startup_status import Phase, write_status
+from vidra.errors import EngineStartFailed
+from vidra.settings import Settings, load_secrets
+from vidra.state import open_state
+from vidra.supervisor.interface import BackendEvent, BackendState
+from vidra.supervisor.lock import InstanceLock
+from vidra.supervisor.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+_UP: Final = frozenset({BackendState.HEALTHY})
+_OVER: Final = frozenset({BackendState.HEALTHY, BackendState.FAILED, BackendState.FOREIGN})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """What is there once everything is up."""
+
+    api_url: str
+    shim_url: str | None
+    revived: tuple[str, ...]
+    """Jobs that an earlier engine left in the middle and that go on now."""
+
+
+@asynccontextmanager
+async def engine_up(
+    settings: Settings, *, with_server: bool = True, on_event: Callable[[BackendEvent], None] | None = None
+) -> AsyncIterator[Ready]:
+    """Run Vidra for as long as the context lasts; what it started is gone when it is left.
+
+    Without `with_server` the server that `engine.api_url` names is used. Raises `AlreadyRunning` when
+    an engine runs for this data folder, `EngineStartFailed` and `EngineUnreachable`.
+    """
+    with InstanceLock(settings.storage.instance_lock_file) as lock:
+        status = _Status(settings)
+        status.write(Phase.STARTING)
+        try:
+            async with AsyncExitStack() as stack:
+                ready = await _start(stack, settings, with_server=with_server, on_event=on_event)
+                lock.describe(
+                    api_url=ready.api_url,
+                    shim_url=ready.shim_url or "",
+                    since=iso(SYSTEM_CLOCK.now()),
+                    log=str(settings.log_file),
+                )
+                status.write(Phase.SUCCESS)
+                yield ready
+        except EngineStartFailed as error:
+            status.write(Phase.ERROR, str(error))
+            raise
+
+
+async def _start(
+    stack: AsyncExitStack,
+    settings: Settings,
+    *,
+    with_server: bool,
+    on_event: Callable[[BackendEvent], None] | None,
+) -> Ready:
+    supervisor = await stack.enter_async_context(
+        Supervisor((), folder=parts_folder(settings), logs=logs_folder(settings), subreaper=True)
+    )
+    if on_event is not None:
+        supervisor.subscribe(on_event)
+    environment = remote_environment(settings)
+    if with_server:
+        environment = await _start_server(supervisor, settings)
+    stack.enter_context(applied(environment))
+    revived = await _take_over(stack, settings, shared=not with_server)
+    await supervisor.add(worker_part(environment, settings))
+    await _await_part(supervisor, WORKER, settings)
+    shim_url = await _start_shim(supervisor, settings, environment)
+    return Ready(api_url=environment["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
+
+
+async def _start_server(supervisor: Supervisor, settings: Settings) -> dict[str, str]:
+    environment = embedded_environment(settings, ui=True)
+    await supervisor.add(server_part(environment))
+    await _await_part(supervisor, SERVER, settings)
+    url = f"http://127.0.0.1:{supervisor.status(SERVER).port}/api"
+    return {**environment, "PREFECT_API_URL": url}
+
+
+async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool) -> list[str]:
+    """Put Prefect's books and our jobs in order, then declare what runs by itself."""
+    from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - imports Prefect, 1.3 s
+    from vidra.engine.limits import release_dead_leases  # noqa: PLC0415 - the same
+    from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - the same
+    from vidra.engine.recovery import Recovery  # noqa: PLC0415 - the same
+
+    home = settings.storage.prefect_home
+    for run in await reconcile(home, only_ours=shared):
+        log.warning("flow run %s (%s) was dead; it is marked so now", run.name, run.flow_run_id)
+    await release_dead_leases(home)
+    await apply_deployments(declared_deployments(settings))
+    storage = settings.storage
+    state = open_state(
+        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
+    )
+    stack.callback(state.close)
+    recovery = Recovery(state, JobCommands(state, PrefectStarter(), settings=settings))
+    revived = await recovery.sweep()
+    await stack.enter_async_context(_background(recovery.keep_going()))
+    return revived
+
+
+async def _start_shim(supervisor: Supervisor, settings: Settings, environment: dict[str, str]) -> str | None:
+    if find_spec("vidra.api.serve") is None:
+        return None
+    await supervisor.add(shim_part(environment, settings))
+    await _await_part(supervisor, SHIM, settings)
+    return f"http://{settings.server.host}:{settings.server.port}/"
+
+
+async def _await_part(supervisor: Supervisor, name: str, settings: Settings) -> None:
+    limit = max(settings.engine.start_timeout, 60.0)
+    try:
+        status = await supervisor.wait(name, _OVER, limit=limit)
+    except TimeoutError:
+        status = supervisor.status(name)
+    if status.state not in _UP:
+        tail = "\n".join(supervisor.tail(name)[-10:])
+        raise EngineStartFailed(name, status.reason or f"not healthy within {limit:g} s", log=tail)
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run the coroutine beside the context; it ends with it, and its failure is logged."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_report)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("looking after jobs has stopped", exc_info=task.exception())
+
+
+class _Status:
+    """Writes the start-up status file of these settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def write(self, phase: Phase, message: str | None = None) -> None:
+        token = _token(self._settings) if phase is Phase.SUCCESS else None
+        write_status(
+            self._settings.status_file, phase, log_path=self._settings.log_file, token=token, message=message
+        )
+
+
+def _token(settings: Settings) -> str | None:
+    """Return the shim's token: the owner's, or the one the shim made when it started."""
+    secret = load_secrets().server_token
+    if secret is not None:
+        return secret.get_secret_value()
+    made = settings.storage.token_file
+    return made.read_text(encoding="utf-8").strip() if made.exists() else None
