@@ -57,6 +57,7 @@ async def probe_all(
     limit = (limits or Limits()).probe
 
     async def one(candidate: Candidate) -> ProbeResult:
+        """Probe when there is a slot."""
         slot: AbstractAsyncContextManager[None] = slots or nullcontext()
         async with slot:
             return await probe_once(candidate, probe, limit)

@@ -1,4 +1,5 @@
 """Media servers as sources: Plex, Jellyfin and folders of this machine behind one interface.
 
-Import from `interface`, `plex`, `plex_account`, `jellyfin`, `jellyfin_login`, `local` and `paths`.
+Start with `factory` (server objects and probers), `pool` (the shared HTTP pool) and `interface` (the values);
+sign-in is in `plex_account` and `jellyfin_login`, what follows a download in `announce`.
 """

@@ -137,6 +137,7 @@ class Wire:
         merged = {**self._headers, **(headers or {})}
 
         async def send(base: str) -> httpx.Response:
+            """Do the exchange with one address."""
             work = _send(self._client, method, base + path, params, merged, json, READ_LIMIT)
             return await self._while_alive(base, work)
 
