@@ -53,6 +53,10 @@ _FIXED: Final = {
     "PREFECT_CLI_PROMPT": "false",
     # A worker of ours is woken every second; Prefect's own default is 10 s.
     "PREFECT_WORKER_QUERY_SECONDS": "1",
+    # House-keeping that nobody waits for: every 5 s by default, most of what an idle server costs.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "30",
 }
 
 

@@ -7,7 +7,9 @@ knows it as well as `vidra worker` does. POSIX only: it needs `fork`.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -34,8 +36,17 @@ DRAIN: Final = 20.0
 """Seconds that runs under way get when the worker stops; then they are ended and put back to work."""
 RECONNECT: Final = 5.0
 """Seconds until the event stream is tried again; meanwhile polling alone notices things."""
+LOOKAHEAD: Final = 30.0
+"""Seconds ahead that the server is asked for; a run is started when its time has come."""
+IDLE_POLL: Final = 5.0
+"""Seconds between two questions while nothing runs, nothing is due and the event stream is up."""
 WAKING: Final = "prefect.flow-run.Scheduled"
 CANCELLING: Final = "prefect.flow-run.Cancelling"
+
+
+def _start_of(entry: WorkerFlowRunResponse) -> float:
+    start = entry.flow_run.next_scheduled_start_time
+    return 0.0 if start is None else start.timestamp()
 
 
 class VidraJobConfiguration(BaseJobConfiguration):
@@ -82,14 +93,15 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
     _logo_url = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Prefect's 10 s would have a run wait in its process for the time it is scheduled at.
-        kwargs["prefetch_seconds"] = kwargs.get("prefetch_seconds") or 0.0
+        kwargs["prefetch_seconds"] = LOOKAHEAD
         super().__init__(*args, **kwargs)
         self._brood = Brood(self.preloaded)
         self._cancelled: set[UUID] = set()
         self._in_flight: set[UUID] = set()
         self._asking = anyio.Lock()
         self._draining = False
+        self._listening = False
+        self._ask_again = 0.0
 
     async def setup(self) -> None:
         """Connect, start the nursery and listen to events."""
@@ -154,14 +166,23 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
         async with self._asking:
             if self._brood.keys:
                 await self._look_for_cancellations()
-            return [] if self._draining else await super().get_and_submit_flow_runs()
+            if self._draining or time.time() < self._ask_again:
+                self._last_polled_time = datetime.now(UTC)
+                return []
+            return await super().get_and_submit_flow_runs()
 
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
     ) -> list[FlowRun]:
+        now = time.time()
+        starts = [(_start_of(entry), entry) for entry in flow_run_response]
         # An answer can be older than what has happened since: a run we have is not submitted again.
-        fresh = [entry for entry in flow_run_response if entry.flow_run.id not in self._in_flight]
-        return await super()._submit_scheduled_flow_runs(fresh)
+        due = [entry for start, entry in starts if start <= now and entry.flow_run.id not in self._in_flight]
+        submitted = await super()._submit_scheduled_flow_runs(due)
+        if self._listening and not due and not self._in_flight:
+            # Nothing to do, and events tell what changes: the server need not be asked every second.
+            self._ask_again = min([now + IDLE_POLL, *(start for start, _ in starts if start > now)])
+        return submitted
 
     async def _submit_run_and_capture_errors(
         self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[Any] | None = None
@@ -223,17 +244,22 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
         while True:
             try:
                 async with get_events_subscriber(filter=wanted, reconnection_attempts=0) as events:
+                    self._listening = True
                     async for event in events:
                         await self._react(event)
             except (WebSocketException, OSError, TimeoutError) as error:
                 self._logger.debug("event stream lost, polling goes on: %s", error)
+            finally:
+                self._listening, self._ask_again = False, 0.0
             await anyio.sleep(RECONNECT)
 
     async def _react(self, event: Event) -> None:
         if event.event == CANCELLING:
             self._start_cancelling(UUID(event.resource.id.removeprefix("prefect.flow-run.")))
-        elif self._has_successfully_synced and not self._asking.locked():
-            await self.get_and_submit_flow_runs()
+        else:
+            self._ask_again = 0.0
+            if self._has_successfully_synced:
+                await self.get_and_submit_flow_runs()
 
     async def _until_teardown(self, loop: Callable[[], Awaitable[None]]) -> None:
         with anyio.CancelScope() as scope:
