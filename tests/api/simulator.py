@@ -218,6 +218,10 @@ class VidraClient:
         listener.wait_for("update(initial_sync)")
         return listener
 
+    def listen_to(self, job_id: str) -> Listener:
+        """Open a job's socket and expect nothing."""
+        return self._listen(f"/ws/jobs/{job_id}", JOB_EVENTS)
+
     def command(self, job_id: str, name: str, body: Any = None) -> tuple[int, dict[str, Any]]:
         """Send a command; return status code and reply."""
         path = f"/api/jobs/{job_id}/{name}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -55,20 +56,118 @@ def test_a_client_chooses_from_a_list(client: VidraClient, media_site: MediaSite
 
 
 def test_a_failed_entry_can_be_tried_again(client: VidraClient, media_site: MediaSite) -> None:
-    """The failure is told with its entry, the retry takes only that one, and the job ends whole."""
-    url = f"{media_site.url('/n/3.mp4')} {media_site.url('/n/404.mp4?fail=1')} {media_site.url('/missing.mp4')}"
-    job = client.create(url)
-    client.until(job["job_id"], lambda j: j["metadata"]["requires_playlist_selection"], "it waits") if False else None
-    done = client.until(
-        job["job_id"],
-        lambda j: j["status"] in {"completed_with_errors", "failed"} or j.get("status_hint") == "waiting_user_confirmation",
-        "it is over",
-    )
+    """Failures are told with their entries; a retry takes only the chosen one and clears its failure."""
+    job_id = client.create(media_site.url("/feed/2/s404x1,tagretryone.rss"))["job_id"]
+    client.until(job_id, lambda j: j["metadata"]["requires_playlist_selection"], "it waits")
+    client.command(job_id, "playlist/selection", {})
+    failed = client.until_over(job_id)
+    assert (failed["status"], failed["playlist_failed_indices"]) == ("failed", [1, 2])
+    assert [item["index"] for item in failed["playlist_entry_errors"]] == [1, 2]
 
-    assert done["status"] in {"completed_with_errors", "failed", "starting"}
+    first = client.entries(job_id)[0]["id"]
+    code, reply = client.command(job_id, "playlist/retry", {"entry_ids": [first]})
+
+    assert (code, reply["status"], reply["pending_indices"], reply["selection"]) == (200, "queued", [1], "1")
+    done = client.until_over(job_id)
+    assert (done["status"], done["playlist_failed_indices"]) == ("completed_with_errors", [2])
+    assert "playlist_pending_indices" not in done
+
+
+def test_taking_out_the_last_failure_completes_the_job(client: VidraClient, media_site: MediaSite) -> None:
+    """But taking out an entry that had not failed completes nothing."""
+    job_id = client.create(media_site.url("/odd/feed-one-bad.rss"))["job_id"]
+    client.until(job_id, lambda j: j["metadata"]["requires_playlist_selection"], "it waits")
+    client.command(job_id, "playlist/selection", {"indices": None})
+    done = client.until_over(job_id)
+    assert done["status"] == "completed_with_errors"
+    bad = done["playlist_failed_indices"]
+    good = next(index for index in done["playlist"]["completed_indices"])
+
+    assert "job_status" not in client.command(job_id, "playlist/delete", {"indices": [good]})[1]
+    code, reply = client.command(job_id, "playlist/delete", {"indices": bad})
+
+    assert (code, reply["status"], reply["job_status"]) == (200, "entries_removed", "completed")
+    assert client.detail(job_id)["playlist_removed_indices"] == sorted([good, *bad])
 
 
 def test_a_client_pauses_and_resumes(client: VidraClient, media_site: MediaSite) -> None:
-    """A paused job keeps what it has and goes on from there."""
-    job = client.create(media_site.url("/slow.mp4"))
-    assert job
+    """A paused job keeps what it has and goes on to the end."""
+    job_id = client.create(media_site.url("/f/rate49152,tagpausing/n/1.mp4"))["job_id"]
+    client.until(job_id, lambda j: j["progress"].get("downloaded_bytes"), "bytes arrive")
+    code, reply = client.command(job_id, "pause")
+    assert (code, reply["status"]) == (200, "pausing")
+    client.until(job_id, lambda j: j["status"] == "paused", "it is paused")
+
+    assert client.command(job_id, "resume") == (200, {"job_id": job_id, "status": "running"})
+    assert client.command(job_id, "resume")[1]["error"] == "job_status_conflict"
+    assert client.until_over(job_id)["status"] == "completed"
+
+
+def test_a_cancelled_job_can_be_deleted(client: VidraClient, media_site: MediaSite) -> None:
+    """While it works it cannot; afterwards it is gone everywhere, and its partial file too."""
+    overview = client.start()
+    job_id = client.create(media_site.url("/f/rate32768,tagcancelling/n/1.mp4"))["job_id"]
+    room = client.watch(job_id)
+    client.until(job_id, lambda j: j["progress"].get("downloaded_bytes"), "bytes arrive")
+    assert client.delete(job_id)[1]["error"] == "job_delete_conflict_active"
+    assert client.command(job_id, "cancel")[1]["status"] == "cancelling"
+    client.until(job_id, lambda j: j["status"] == "cancelled", "it is cancelled")
+
+    assert client.delete(job_id) == (200, {"job_id": job_id, "status": "deleted", "reason": "deleted"})
+    overview.wait_for("update(deleted)")
+    room.wait_for("update(deleted)")
+    until(lambda: room.closed_with == 1000, "the room closes")
+
+
+def test_cancelling_a_list_that_waits_removes_it(client: VidraClient, media_site: MediaSite) -> None:
+    """Nothing was downloaded, so nothing is kept."""
+    job_id = client.create(media_site.url("/feed.rss"))["job_id"]
+    client.until(job_id, lambda j: j["metadata"]["requires_playlist_selection"], "it waits")
+
+    assert client.command(job_id, "cancel")[1] == {"job_id": job_id, "status": "deleted", "reason": "deleted"}
+    assert client.refresh() == []
+
+
+def test_a_paused_selection_waits_again_after_resuming(client: VidraClient, media_site: MediaSite) -> None:
+    """Pausing must not lose the question, nor answer it."""
+    job_id = client.create(media_site.url("/feed.rss"))["job_id"]
+    client.until(job_id, lambda j: j["metadata"]["requires_playlist_selection"], "it waits")
+    assert client.command(job_id, "pause")[1]["status"] == "paused"
+
+    client.command(job_id, "resume")
+
+    again = client.detail(job_id)
+    assert (again["status"], again["metadata"]["requires_playlist_selection"]) == ("starting", True)
+
+
+def test_retrying_a_finished_video_keeps_its_file(client: VidraClient, media_site: MediaSite) -> None:
+    """The old back end deleted it; here it is verified and kept."""
+    job_id = client.create(media_site.url("/f/tagkept/n/1.mp4"))["job_id"]
+    before = Path(client.until_over(job_id)["main_file"]).stat()
+
+    assert client.command(job_id, "retry")[1]["status"] == "queued"
+
+    done = client.until(job_id, lambda j: j["status"] == "completed", "it completes again")
+    after = Path(done["main_file"]).stat()
+    assert (after.st_size, after.st_ino) == (before.st_size, before.st_ino)
+
+
+def test_a_client_that_lost_its_sockets_catches_up(client: VidraClient, media_site: MediaSite) -> None:
+    """Whoever joins late is told where everything stands, and what follows."""
+    job_id = client.create(media_site.url("/f/rate65536,taglate/n/1.mp4"))["job_id"]
+    client.watch(job_id).close()
+    client.until(job_id, lambda j: j["status"] == "running", "it runs")
+
+    room = client.watch(job_id)
+
+    first, second = room.payloads("update")[0], room.payloads("progress")[0]
+    assert (first["status"], first["is_terminal"], second["reason"]) == ("running", False, "initial_sync")
+    room.wait_for("update(completed)")
+
+
+def test_a_job_nobody_knows_is_told_so_and_closed(client: VidraClient) -> None:
+    """Accepted, one `error`, then a normal close: the client treats the job as gone."""
+    listener = client.listen_to("nobody")
+    until(lambda: listener.closed_with == 1000, "it is closed")
+
+    assert listener.heard == [("error", {"message": "job not found", "job_id": "nobody"})]

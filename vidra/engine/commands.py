@@ -7,13 +7,16 @@ the flow run is cancelled, and once nobody works on the job any more it is settl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.engine.leftovers import discard_partials, forget_secrets
-from vidra.errors import JobConflict, JobNotFound
+from vidra.errors import JobConflict, JobNotFound, StateBusy
 from vidra.settings import Settings
 from vidra.state import State
 from vidra.state.interface import TERMINAL, DesiredState, EntryStatus, Job, JobKind, JobStatus
@@ -21,6 +24,8 @@ from vidra.state.interface import TERMINAL, DesiredState, EntryStatus, Job, JobK
 FLOW: Final = "download-job"
 RUNS_KEPT: Final = 20
 DELETED: Final = "deleted"
+LOCK_WAIT_S: Final = 2.0
+"""Seconds to wait for a run that has written its last word and is closing its files."""
 
 _IMMEDIATE: Final = frozenset({JobStatus.PAUSED, JobStatus.FAILED, JobStatus.QUEUED})
 _PAUSABLE: Final = frozenset({JobStatus.RUNNING, JobStatus.STARTING, JobStatus.RETRYING})
@@ -233,13 +238,32 @@ class JobCommands:
         return self._transition(job, JobStatus.QUEUED, {job.status}, attempt=job.attempt + 1, **fields)
 
     def _remove(self, job_id: str, allowed: frozenset[JobStatus] | set[JobStatus]) -> None:
-        with self.state.job_lock(job_id, purpose="forgetting it"):
-            job = self.state.jobs.get(job_id)
-            if job.status not in allowed:
-                raise JobConflict(job_id, job.status, "delete")
+        self._check(job_id, allowed, "delete")
+        with self._held(job_id):
+            job = self._check(job_id, allowed, "delete")
             if job.status is not JobStatus.COMPLETED:
                 discard_partials(job, settings=self._settings, state=self.state)
             self._forget(job)
+
+    def _check(self, job_id: str, allowed: frozenset[JobStatus] | set[JobStatus], command: str) -> Job:
+        job = self.state.jobs.get(job_id)
+        if job.status not in allowed:
+            raise JobConflict(job_id, job.status, command)
+        return job
+
+    @contextmanager
+    def _held(self, job_id: str) -> Iterator[None]:
+        """Hold the job's lock, waiting a moment for a run that is about to let go of it."""
+        lock = self.state.job_lock(job_id, purpose="forgetting it")
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while not lock.try_acquire():
+            if time.monotonic() > deadline:
+                raise StateBusy(Path(job_id), f"the job is held by {lock.holder() or 'another process'}")
+            time.sleep(_POLL_S)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _forget(self, job: Job) -> None:
         forget_secrets(job.job_id, settings=self._settings, state=self.state)

@@ -183,9 +183,12 @@ class JobRoom(RoomBase):
         elif change.kind is ChangeKind.OPTIONS:
             self._view = self._view.with_changes(options_version=self._state.options.load(self._job_id)[0])
         elif change.kind is ChangeKind.REMOVED and change.job is not None:
-            self.tell("update", removal(change.job, self.now()))
-            for subscriber in self.subscribers:
-                subscriber.end(Ending.GONE)
+            self._gone(change.job)
+
+    def _gone(self, job: Job) -> None:
+        self.tell("update", removal(job, self.now()))
+        for subscriber in self.subscribers:
+            subscriber.end(Ending.GONE)
 
     def _job_changed(self, job: Job) -> None:
         before = self._view.job
@@ -303,8 +306,7 @@ class JobRoom(RoomBase):
         try:
             self._view = self._read()
         except JobNotFound:
-            for subscriber in self.subscribers:
-                subscriber.end(Ending.GONE)
+            self._gone(self._view.job)
             return
         for message in (*self.welcome(), envelope("update", {**job_object(self._view), "reason": "updated"})):
             for subscriber in self.subscribers:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
-from vidra.errors import StateError
 from vidra.redaction import redact
 from vidra.state import Batch, Cursor, State
 
@@ -108,21 +108,20 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             for topic in list(self._topics.values()):
-                self._advance(topic)
-                for room in topic.rooms.values():
-                    room.tick(loop.time())
+                self._advance(topic, loop.time())
             try:
                 await asyncio.wait_for(self._nudge.wait(), POLL_S)
             except TimeoutError:
                 continue
             self._nudge.clear()
 
-    def _advance(self, topic: Topic) -> None:
+    def _advance(self, topic: Topic, now: float) -> None:
         try:
             topic.advance()
-        except StateError as error:
-            # Listeners would wait for what cannot be read; they are told to come back.
-            log.error("the changes cannot be followed: %s", redact(str(error)))  # noqa: TRY400 - the text says it all
+            for room in topic.rooms.values():
+                room.tick(now)
+        except Exception:  # noqa: BLE001 - the edge of a topic: logged, its listeners told to come back, others unharmed
+            log.error("changes cannot be followed:\n%s", redact(traceback.format_exc()))  # noqa: TRY400 - redacted first
             for room in topic.rooms.values():
                 for subscriber in room.subscribers:
                     subscriber.end(Ending.TOO_SLOW)
