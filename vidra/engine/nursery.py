@@ -121,8 +121,8 @@ class Nursery:
             from vidra.engine.child import run_task  # noqa: PLC0415 - imported before the fork, by name
 
             code = run_task(task)
-        except BaseException:  # noqa: BLE001 - the process's outermost edge: no child returns into our loop
-            sys.excepthook(*sys.exc_info())
+        except BaseException as error:  # noqa: BLE001 - the process's outermost edge: no child returns into our loop
+            sys.excepthook(type(error), error, error.__traceback__)
         finally:
             sys.stderr.flush()
             os._exit(code)
