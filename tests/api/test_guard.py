@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from starlette.routing import Route, WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.api.raw import ask, connection
+from tests.api.raw import answer, ask, connection
 from tests.api.serving import TOKEN, Shim, settings_in, shim, until
 from vidra.api.bodies import LARGEST
+from vidra.api.listening import PatientProtocol
 from vidra.api.tokens import TokenFile, check_strength, matches
 from vidra.errors import CredentialError, UsageError
 
@@ -214,7 +216,18 @@ def test_headers_are_bounded(served: Shim) -> None:
     """A head of more than 16 KiB is not read to its end."""
     status, _ = ask(served.port, f"GET / HTTP/1.1\nHost: 127.0.0.1:{served.port}\nX-Long: {'x' * 20_000}")
 
-    assert status in {0, 400, 431}
+    assert status == 431
+
+
+def test_half_a_head_is_hung_up_on(served: Shim, monkeypatch: pytest.MonkeyPatch) -> None:
+    """API-12: many peers that never finish asking hold nobody up, and are let go."""
+    monkeypatch.setattr(PatientProtocol, "patience", 0.5)
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(connection(served.port)) for _ in range(60)]
+        for sock in socks:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: 127")
+        assert ask(served.port, f"GET / HTTP/1.1\nHost: 127.0.0.1:{served.port}")[0] == 200
+        assert [answer(sock) for sock in socks] == [(0, b"")] * 60
 
 
 def test_a_rotated_token_counts_at_once(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ AUTHORISED: Final = "vidra.authorised"
 """Scope key: whether the request showed the right token (free paths need none)."""
 UNAUTHORISED: Final = Refusal(status=401, code="token_missing_or_invalid")
 POLICY_VIOLATION: Final = 1008
+LARGEST_HEAD: Final = 16_384
+"""Bytes of all headers; the HTTP library's own bound does not hold for a head that arrives in one piece."""
 
 _SECURITY_HEADERS: Final = {
     "cache-control": "no-store",
@@ -77,6 +79,8 @@ class Guard:
         headers: Headers = scope["headers"]
         if not scope["path"].startswith("/"):
             return Refusal(status=400, code="path_invalid", detail="expected a path that begins with `/`")
+        if sum(len(name) + len(value) for name, value in headers) > LARGEST_HEAD:
+            return Refusal(status=431, code="head_too_large", detail=f"headers have at most {LARGEST_HEAD} bytes")
         server = scope.get("server")
         trouble = self._hosts.host_problem(headers, server[1] if server else None)
         if trouble:

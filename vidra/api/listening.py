@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from vidra.api.guard import LARGEST_HEAD
 from vidra.api.services import Services
 from vidra.api.streams.subscriber import Ending
 from vidra.errors import UsageError
@@ -24,20 +25,19 @@ DRAIN_S: Final = 3
 """Seconds that requests under way get when the server stops."""
 UNACKNOWLEDGED_MS: Final = 15_000
 """Milliseconds after which a peer that does not take our bytes counts as gone."""
-LARGEST_HEAD: Final = 16_384
-"""Bytes of a request's line and headers."""
 LARGEST_WS_MESSAGE: Final = 65_536
 
 
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 that hangs up on who does not finish the head of a request in time."""
 
+    patience: float = HEADER_S
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the clock."""
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(HEADER_S, self._give_up)
+        self._deadline = self.loop.call_later(self.patience, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         """Go on; a complete head stops the clock, the first bytes of a further one start it again."""
@@ -45,7 +45,7 @@ class PatientProtocol(H11Protocol):
         if self._is_serving():
             self._stop_clock()
         elif self._deadline is None and not self.transport.is_closing():
-            self._deadline = self.loop.call_later(HEADER_S, self._give_up)
+            self._deadline = self.loop.call_later(self.patience, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
