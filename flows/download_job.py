@@ -37,7 +37,7 @@ async def download_job(request: DownloadRequest) -> State[None]:
     """
     work = open_job(request, run_logger=get_run_logger(), flow_run_id=flow_run.get_id())
     try:
-        await _download(work, dry_run=request.dry_run)
+        await _download(work, dry_run=request.dry_run or work.job.dry_run)
     except VidraError as error:
         work.fail(error)
     except (asyncio.CancelledError, KeyboardInterrupt):

@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect.client.schemas.objects import State as FlowState
 from prefect.states import Completed, Failed
 
-from tasks.records import is_playlist, job_metadata, media_entry, stored_entries
+from tasks.records import is_playlist, job_metadata, media_entry, playlist_of, stored_entries
 from tasks.reporting import JobReporter, RunLogger
 from tasks.sessions import SessionPool
 from vidra.clock import SYSTEM_CLOCK, iso
@@ -80,6 +80,7 @@ class JobWork:
                 workdir=self._resolved.workdir,
                 stop=stop,
                 progress=lambda progress: self.reporter.tick(entry, progress),
+                playlist=playlist_of(self.job) if self.job.kind is JobKind.PLAYLIST else None,
                 existing=Path(entry.main_file) if entry.main_file else None,
             )
         finally:
@@ -92,7 +93,8 @@ class JobWork:
     def record(self, entry: Entry, media: DownloadedMedia) -> None:
         """Record a verified download: the archive first, as it may say more than the job, never less."""
         if self.settings.downloads.write_archive:
-            self.state.archive.add(media.key)
+            for key in filter(None, (media.key, media.entry.archive_key)):
+                self.state.archive.add(key)
         self.reporter.completed(entry, media)
 
     def finish(self) -> None:
@@ -150,6 +152,7 @@ class JobWork:
             allowed_from=STARTABLE,
             error=error,
             main_file=single,
+            crashes=0,
             finished_at=iso(SYSTEM_CLOCK.now()),
         )
 
@@ -183,6 +186,9 @@ def open_job(request: DownloadRequest, *, run_logger: RunLogger, flow_run_id: st
     lock = state.job_lock(job.job_id, purpose=f"flow run {flow_run_id}")
     if not lock.try_acquire():
         raise JobConflict(job.job_id, f"being worked on ({lock.holder()})", "start")
+    if job.status in TERMINAL:
+        lock.release()
+        raise JobConflict(job.job_id, job.status, "start")
     runs = (*job.flow_run_ids, flow_run_id) if flow_run_id else job.flow_run_ids
     job = state.jobs.transition(
         job.job_id,

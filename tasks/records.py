@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vidra.media.interface import Listing, MediaEntry
-from vidra.state.interface import Entry, EntryStatus
+from vidra.state.interface import Entry, EntryStatus, Job
 
 _KEPT = (
     "description", "uploader_id", "uploader_url", "channel_id", "channel_url", "upload_date", "availability",
@@ -78,6 +78,22 @@ def job_metadata(listings: Sequence[Listing]) -> dict[str, Any]:
         "channel_url": source.channel_url,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def playlist_of(job: Job) -> Listing:
+    """Return the list a job is about, without its entries: what templates need of it."""
+    known = job.metadata
+    return Listing(
+        url=job.urls[0],
+        is_playlist=True,
+        entries=(),
+        id=known.get("playlist_id"),
+        title=known.get("playlist_title"),
+        uploader=known.get("uploader"),
+        uploader_id=known.get("uploader_id"),
+        channel=known.get("channel"),
+        channel_id=known.get("channel_id"),
+    )
 
 
 def is_playlist(listings: Sequence[Listing]) -> bool:

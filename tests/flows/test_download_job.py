@@ -38,6 +38,13 @@ def test_a_list_is_downloaded_entry_by_entry(workshop: Workshop) -> None:
     assert all(entry.size for entry in workshop.entries(job))
 
 
+def test_a_template_can_name_the_list(workshop: Workshop) -> None:
+    """`%(playlist_title)s` is known to every entry, as people sort channels into folders by it."""
+    workshop.download(workshop.site.url("/pages/feed-2.rss"), output="%(playlist_title)s/%(id)s.%(ext)s")
+
+    assert workshop.shelf() == ["Local channel/vid001.mp4", "Local channel/vid002.mp4"]
+
+
 def test_one_bad_entry_fails_alone(workshop: Workshop) -> None:
     """The others arrive, the job is `completed_with_errors`, and the entry says why."""
     job, outcome = workshop.download(workshop.site.url("/odd/feed-one-bad.rss"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
+import typer
 from pydantic import ValidationError
 
 from vidra.cli.catalogue import entrypoint_of
@@ -15,12 +18,16 @@ from vidra.cli.exit_codes import ExitCode
 from vidra.cli.following import JobFollower
 from vidra.cli.progress import Notice, Renderer
 from vidra.engine.interface import EngineStage, EngineStatus, FlowOutcome, RunStatus
+from vidra.engine.running import engine_environment
 from vidra.engine.submission import resume_or_submit
-from vidra.errors import EngineError, JobNotFound, UsageError
+from vidra.errors import EngineError, EngineUnreachable, JobNotFound, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
 from vidra.state import State, open_state
-from vidra.state.interface import JobStatus
+from vidra.state.interface import Job, JobStatus
+
+if TYPE_CHECKING:
+    from vidra.engine.triggered import Wish
 
 _NOTICES = {
     EngineStage.STARTING: "No engine is running: starting a private Prefect server for this run",
@@ -36,22 +43,33 @@ _EXIT_CODES = {
 }
 
 
-def execute(flow: str, parameters: dict[str, object], *, settings: Settings, renderer: Renderer) -> int:
+def execute(
+    flow: str, parameters: dict[str, object], *, settings: Settings, renderer: Renderer, detach: bool = False
+) -> int:
     """Run the flow to its end, tell the renderer what happens, and return the exit code.
 
-    `parameters` are the fields of the flow's request model. Enters and leaves the renderer's context.
-    Raises `UsageError` subclasses before anything was started or stored.
+    The running engine does the work if there is one, else this process with a private server.
+    `parameters` are the fields of the flow's request model. With `detach` the engine is only asked.
+    Enters and leaves the renderer's context. Raises `UsageError` subclasses before anything was
+    started or stored.
     """
     request = _request(parameters)
     storage = settings.storage
+    environment = engine_environment(settings)
+    if detach and environment is None:
+        raise EngineUnreachable("--detach needs a running engine: start `vidra up` first")
     state = open_state(
         storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
     )
     try:
         job = resume_or_submit(request, settings=settings, state=state)
         with renderer:
-            with JobFollower(state, job.job_id, renderer):
-                outcome = _run(flow, job.job_id, request, settings, renderer)
+            with JobFollower(state, job.job_id, renderer), _stopped_by_signals() as stop:
+                if environment is None:
+                    outcome = _run_privately(flow, job.job_id, request, settings, renderer, stop)
+                else:
+                    _run_through_engine(job, request, environment, settings, state, stop, wait=not detach)
+                    outcome = None
             renderer.finish()
         return _exit_code(state, job.job_id, outcome)
     finally:
@@ -66,8 +84,13 @@ def _request(parameters: dict[str, object]) -> DownloadRequest:
         raise UsageError(wrong) from error
 
 
-def _run(
-    flow: str, job_id: str, request: DownloadRequest, settings: Settings, renderer: Renderer
+def _run_privately(
+    flow: str,
+    job_id: str,
+    request: DownloadRequest,
+    settings: Settings,
+    renderer: Renderer,
+    stop: threading.Event,
 ) -> FlowOutcome:
     from vidra.engine.private import run_privately  # noqa: PLC0415 - a refused request needs no engine
 
@@ -75,40 +98,78 @@ def _run(
         if status.stage in _NOTICES:
             renderer.show(Notice(text=_NOTICES[status.stage]))
 
-    with _stopped_by_signals() as stop:
-        return run_privately(
-            entrypoint_of(flow),
-            {"request": {"job_id": job_id, "dry_run": request.dry_run}},
-            settings=settings,
-            on_status=on_status,
-            stop=stop,
-        )
+    return run_privately(
+        entrypoint_of(flow),
+        {"request": {"job_id": job_id, "dry_run": request.dry_run}},
+        settings=settings,
+        on_status=on_status,
+        stop=stop,
+    )
+
+
+def _run_through_engine(
+    job: Job,
+    request: DownloadRequest,
+    environment: Mapping[str, str],
+    settings: Settings,
+    state: State,
+    stop: threading.Event,
+    *,
+    wait: bool,
+) -> None:
+    from vidra.engine.triggered import run_through_engine  # noqa: PLC0415 - the same
+
+    run_through_engine(
+        job,
+        environment=environment,
+        settings=settings,
+        state=state,
+        stop=stop,
+        wish=_ask_wish,
+        dry_run=request.dry_run,
+        wait=wait,
+    )
+
+
+def _ask_wish() -> Wish:
+    """Ask a person; a program that interrupts us means stop."""
+    from vidra.engine.triggered import Wish  # noqa: PLC0415 - loaded by now
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return Wish.STOP
+    stays = typer.confirm("\nStop the job? (No leaves it to the engine)", default=True, err=True)
+    return Wish.STOP if stays else Wish.DETACH
 
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM sets, as cron's and systemd's way to say Ctrl-C."""
+    """Yield an event that Ctrl-C and SIGTERM set; a second Ctrl-C does not wait any longer."""
     stop = threading.Event()
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
         stop.set()
 
-    before = signal.signal(signal.SIGTERM, on_signal)
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _exit_code(state: State, job_id: str, outcome: FlowOutcome) -> int:
+def _exit_code(state: State, job_id: str, outcome: FlowOutcome | None) -> int:
     try:
         status = state.jobs.get(job_id).status
     except JobNotFound:  # a dry run leaves no job behind
-        if outcome.error is not None:
+        if outcome is not None and outcome.error is not None:
             raise outcome.error from None
         return ExitCode.OK
     if status in _EXIT_CODES:
         return _EXIT_CODES[status]
+    if outcome is None:  # the engine goes on with it, or has failed it
+        return ExitCode.FAILED if status is JobStatus.FAILED else ExitCode.OK
     if outcome.status is RunStatus.CANCELLED:
         return ExitCode.INTERRUPTED
     if status is not JobStatus.FAILED:

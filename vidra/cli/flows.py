@@ -105,6 +105,9 @@ def download_job(
         bool, typer.Option("--json", help="Print one JSON object a line, see docs/cli.md.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but failures.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Leave it to the running engine; do not wait.")
+    ] = False,
 ) -> None:
     """Download what the URLs name, verify it and put it into the library.
 
@@ -120,11 +123,19 @@ def download_job(
         "dry_run": dry_run,
     }
     invocation = Invocation.of(ctx).overriding(config=config, quiet=quiet)
-    raise typer.Exit(_run("download-job", parameters, invocation, as_json=as_json, dry_run=dry_run))
+    raise typer.Exit(
+        _run("download-job", parameters, invocation, as_json=as_json, dry_run=dry_run, detach=detach)
+    )
 
 
 def _run(
-    flow: str, parameters: dict[str, object], invocation: Invocation, *, as_json: bool, dry_run: bool
+    flow: str,
+    parameters: dict[str, object],
+    invocation: Invocation,
+    *,
+    as_json: bool,
+    dry_run: bool,
+    detach: bool,
 ) -> int:
     """Open the display that fits, and run the flow in it."""
     from vidra.cli.execution import execute  # noqa: PLC0415 - the settings and the engine are 0.4 s to import
@@ -137,4 +148,4 @@ def _run(
     verbose = invocation.verbosity >= Verbosity.VERBOSE
     renderer = open_renderer(display, out=sys.stdout, err=sys.stderr, verbose=verbose, dry_run=dry_run)
     os.environ.update(invocation.environment())  # the flow loads its settings by itself, wherever it runs
-    return execute(flow, parameters, settings=invocation.settings(), renderer=renderer)
+    return execute(flow, parameters, settings=invocation.settings(), renderer=renderer, detach=detach)

@@ -58,6 +58,10 @@ class Recovery:
     async def _look_after(self, job: Job) -> bool:
         if job.selection_required or not self._is_free(job):
             return False
+        if job.dry_run:
+            if job.flow_run_ids and await _run_is_over(job):
+                self._state.remove_job(job.job_id)  # its run died before it could forget it
+            return False
         if job.desired is not DesiredState.RUN:
             await asyncio.to_thread(self._commands.settle, job.job_id)
             return False

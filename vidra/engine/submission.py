@@ -18,7 +18,7 @@ from vidra.media.addresses import check_url
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
 from vidra.state import State
-from vidra.state.interface import Job, JobStatus
+from vidra.state.interface import DesiredState, Job, JobStatus
 
 UNFINISHED: Final = frozenset({JobStatus.QUEUED, JobStatus.PAUSED, JobStatus.STARTING, JobStatus.RUNNING})
 """Statuses of a job that the same request may go on with, if nobody holds the job's lock."""
@@ -73,7 +73,7 @@ def resume_or_submit(
     if not request.dry_run:
         for job in state.jobs.list(statuses=UNFINISHED):
             if _is_same(job, request, state) and _is_free(job, state):
-                return job
+                return state.jobs.update(job.job_id, desired=DesiredState.RUN)
     return submit(request, settings=settings, state=state, clock=clock)
 
 

@@ -120,6 +120,8 @@ class Job(Record):
     metadata: Mapping[str, Any] = Field(default_factory=dict)
     """Title, thumbnail, uploader … as the client contract names them (section 4.4)."""
     preset: str | None = None
+    dry_run: bool = False
+    """Only listed, never downloaded, and forgotten at the end of its run."""
     skip_archived: bool = False
     """Leave out what the download archive already names."""
     attempt: int = 1
