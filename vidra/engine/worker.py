@@ -164,7 +164,7 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask for work and for cancellations; called every second and on events."""
         async with self._asking:
-            if self._brood.keys:
+            if self._in_flight:
                 await self._look_for_cancellations()
             if self._draining or time.time() < self._ask_again:
                 self._last_polled_time = datetime.now(UTC)
@@ -196,7 +196,7 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
 
     async def _look_for_cancellations(self) -> None:
         filtering = {
-            "id": {"any_": [UUID(key) for key in self._brood.keys]},
+            "id": {"any_": list(self._in_flight)},
             "state": {"type": {"any_": [StateType.CANCELLING]}},
         }
         for flow_run in await self.client.read_flow_runs(
