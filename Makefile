@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help demo test test-long check format bench schema build clean
+.PHONY: help demo test test-long check gates format bench docs build clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,14 +25,15 @@ test: $(READY)  ## run the test suite
 test-long: $(READY)  ## soak, kill loops and other slow proofs
 	$(BIN)/python -m pytest -m long --timeout 3600
 
-check: $(READY)  ## all gates in one: format, lint, types, layers, docstrings, tests
+check: gates test  ## everything that must hold: all gates, then the tests
+
+gates: $(READY)  ## format, lint, types, layers, docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/interrogate --quiet vidra flows tasks
-	$(BIN)/python -m pytest -n 2 -m 'not long'
 
 format: $(READY)  ## format and mend what can be mended by itself
 	$(BIN)/ruff format .
@@ -41,8 +42,10 @@ format: $(READY)  ## format and mend what can be mended by itself
 bench: $(READY)  ## measure against peers, side by side; prints ratios
 	$(BIN)/python -m benchmarks
 
-schema: $(READY)  ## write config/vidra.schema.json from the settings models
-	$(BIN)/vidra config schema > config/vidra.schema.json
+docs: $(READY)  ## write again what is generated: default configuration, schema, reference pages
+	$(BIN)/vidra config init --path config/vidra.yaml --force >/dev/null
+	$(BIN)/python -m vidra.settings.reference > docs/configuration.md
+	$(BIN)/python -m vidra.cli.reference > docs/cli.md
 
 build: $(READY)  ## build the wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
