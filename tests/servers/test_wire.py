@@ -338,8 +338,21 @@ def test_the_pool_asks_nobody_in_between(
     assert "authorization" not in response.request.headers
 
 
-def test_hundreds_of_addresses_are_checked_at_once() -> None:
-    """No pool limit makes probes wait for each other: 200 silent addresses cost one limit."""
+def test_many_probes_of_one_address_do_not_wait_for_each_other(faulty: tuple[Faulty, Served]) -> None:
+    """A limit of the pool would make a slow server look dead: 60 probes of 0.5 s each take about that."""
+    app, running = faulty
+    app.delay = 0.5
+    results = _with_client(
+        lambda client: probe_all(
+            [Candidate(uri=running.url)] * 60, partial(probe_plex, client=client, machine_id="machine-1")
+        )
+    )
+
+    assert all(result.available for result in results)
+
+
+def test_hundreds_of_silent_addresses_cost_one_limit() -> None:
+    """The sum of the limits would be minutes."""
     with ExitStack() as stack:
         silent = [stack.enter_context(black_hole("127.0.0.5")) for _ in range(200)]
         probe = [Candidate(uri=uri) for uri in silent]
