@@ -38,7 +38,9 @@ FLOWS = (
         description="Download what the URLs name.",
         parameters={"type": "object", "properties": {"request": DownloadRequest.model_json_schema()}},
     ),
-    FlowInfo(name="library-sync", parameters={"type": "object", "properties": {}}, schedules=("cron 0 3 * * *",)),
+    FlowInfo(
+        name="library-sync", parameters={"type": "object", "properties": {}}, schedules=("cron 0 3 * * *",)
+    ),
 )
 
 
@@ -60,7 +62,9 @@ class NotingEngine:
     async def runs(
         self, *, flow: str | None = None, state: RunState | None = None, limit: int = 50, offset: int = 0
     ) -> Sequence[RunInfo]:
-        found = [r for r in reversed(self.known.values()) if flow in {None, r.flow} and state in {None, r.state}]
+        found = [
+            r for r in reversed(self.known.values()) if flow in {None, r.flow} and state in {None, r.state}
+        ]
         return found[offset : offset + limit]
 
     async def run(self, run_id: str) -> RunInfo:
@@ -70,7 +74,9 @@ class NotingEngine:
 
     async def run_logs(self, run_id: str, *, limit: int = 200, offset: int = 0) -> Sequence[RunLog]:
         await self.run(run_id)
-        lines = [RunLog(timestamp=iso(SYSTEM_CLOCK.now()), level="info", message=f"line {n}") for n in range(3)]
+        lines = [
+            RunLog(timestamp=iso(SYSTEM_CLOCK.now()), level="info", message=f"line {n}") for n in range(3)
+        ]
         return lines[offset : offset + limit]
 
     async def trigger(self, flow: str, parameters: Mapping[str, Any], *, idempotency_key: str) -> str:

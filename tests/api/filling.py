@@ -20,7 +20,9 @@ def add_job(state: State, job_id: str = "job1", **fields: Any) -> Job:
 def add_list(state: State, job_id: str = "list1", *, entries: int = 3, **fields: Any) -> Job:
     """Store a job that is a list of so many pending entries."""
     metadata = {"title": "A list", "playlist_id": "PL1", "is_playlist": True, "playlist_entry_count": entries}
-    job = add_job(state, job_id, **{"kind": JobKind.PLAYLIST, "metadata": metadata, "total_items": entries, **fields})
+    job = add_job(
+        state, job_id, **{"kind": JobKind.PLAYLIST, "metadata": metadata, "total_items": entries, **fields}
+    )
     state.entries(job_id).put(entries_of(entries))
     return job
 

@@ -164,7 +164,9 @@ class VidraClient:
     def __init__(self, base: str, token: str, *, service: str = "Vidra Download Service") -> None:
         self.base, self._service = base, service
         headers = {"Authorization": f"Bearer {token}", "X-API-Token": token}
-        self._http = httpx.Client(base_url=base, headers=headers, timeout=30, follow_redirects=True, max_redirects=5)
+        self._http = httpx.Client(
+            base_url=base, headers=headers, timeout=30, follow_redirects=True, max_redirects=5
+        )
         self._token = token
         self.listeners: list[Listener] = []
         self.jobs: dict[str, dict[str, Any]] = {}

@@ -32,7 +32,11 @@ def test_a_client_downloads_a_video_and_sees_it_happen(client: VidraClient, medi
     overview.wait_for("update(completed)")
     room.wait_for("update(completed)")
     names = overview.names()
-    assert names.index("update(created)") < names.index("update(preview_ready)") < names.index("update(completed)")
+    assert (
+        names.index("update(created)")
+        < names.index("update(preview_ready)")
+        < names.index("update(completed)")
+    )
     assert room.names()[0] == "update(initial_sync)"
 
 

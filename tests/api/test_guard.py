@@ -60,7 +60,9 @@ def test_every_websocket_wants_the_token(served: Shim) -> None:
 @pytest.mark.parametrize("shown", WRONG, ids=range(len(WRONG)))
 def test_a_wrong_token_is_a_401_with_the_same_body(served: Shim, shown: str) -> None:
     """API-02: whatever is wrong with it, nobody learns what."""
-    status, text = ask(served.port, f"GET /api/jobs HTTP/1.1\nHost: 127.0.0.1:{served.port}\nAuthorization: {shown}")
+    status, text = ask(
+        served.port, f"GET /api/jobs HTTP/1.1\nHost: 127.0.0.1:{served.port}\nAuthorization: {shown}"
+    )
 
     assert status == 401
     assert text.endswith(b'{"error":"token_missing_or_invalid"}')
@@ -129,7 +131,9 @@ def test_a_host_that_can_be_read_two_ways_is_refused(served: Shim, head: str) ->
     assert ask(served.port, head.format(port=served.port))[0] == 400
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1.evil:1", "file://", "http://["])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1.evil:1", "file://", "http://["]
+)
 def test_a_foreign_page_gets_nothing(served: Shim, origin: str) -> None:
     """API-05, API-06: neither with the token, nor a preflight, nor over a WebSocket or event stream."""
     with served.client(Origin=origin) as client:
@@ -170,7 +174,9 @@ def test_a_body_of_the_largest_size_is_read(served: Shim) -> None:
     """API-09: the bound itself is allowed; what is wrong with this one is its content."""
     with served.client() as client:
         reply = client.post(
-            "/api/jobs", content=b'{"urls":"' + b"x" * (LARGEST - 11) + b'"}', headers={"content-type": "application/json"}
+            "/api/jobs",
+            content=b'{"urls":"' + b"x" * (LARGEST - 11) + b'"}',
+            headers={"content-type": "application/json"},
         )
 
     assert reply.status_code == 422
@@ -205,7 +211,12 @@ def test_json_under_another_name_is_refused(served: Shim, media_type: str) -> No
 def test_every_answer_carries_the_security_headers(served: Shim) -> None:
     """Also refusals, from whichever layer they come."""
     with served.client() as client, served.stranger() as stranger:
-        replies = [client.get("/"), client.get("/nope"), stranger.get("/api/jobs"), client.post("/api/jobs", content=b"x")]
+        replies = [
+            client.get("/"),
+            client.get("/nope"),
+            stranger.get("/api/jobs"),
+            client.post("/api/jobs", content=b"x"),
+        ]
     for reply in replies:
         assert reply.headers["x-content-type-options"] == "nosniff"
         assert reply.headers["cache-control"] == "no-store"
@@ -290,7 +301,9 @@ def test_comparing_takes_any_text(shown: str | None) -> None:
 
 def test_health_tells_strangers_who_we_are(served: Shim) -> None:
     """The released client adopts by this reply (contract, section 7.3)."""
-    reply = json.loads(ask(served.port, f"GET / HTTP/1.1\nHost: 127.0.0.1:{served.port}")[1].split(b"\r\n\r\n")[1])
+    reply = json.loads(
+        ask(served.port, f"GET / HTTP/1.1\nHost: 127.0.0.1:{served.port}")[1].split(b"\r\n\r\n")[1]
+    )
 
     assert reply["service"] == "Vidra Download Service"
     assert reply["api_url"] == f"http://127.0.0.1:{served.port}/api/"

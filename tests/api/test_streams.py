@@ -40,7 +40,10 @@ def test_a_place_resumes_behind_the_change_it_was_told_with() -> None:
     assert str(place) == "jobs:abc:7~job.1-log.1"
 
 
-@pytest.mark.parametrize("text", ["", "x", "a:b:c", "jobs:abc:7~", "jobs:abc:7~job", "jobs:abc:7~cat.1", "a:b:1~job.-1", "x" * 2000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "a:b:c", "jobs:abc:7~", "jobs:abc:7~job", "jobs:abc:7~cat.1", "a:b:1~job.-1", "x" * 2000],
+)
 def test_a_made_up_place_is_refused(text: str) -> None:
     """It comes from a header that anybody can write."""
     with pytest.raises(UsageError):
@@ -106,7 +109,9 @@ def test_figures_are_told_four_times_a_second_at_most(served: Shim, room: Listen
 
 def test_every_log_line_arrives_in_order(served: Shim, room: Listener) -> None:
     """A burst of a thousand lines is no reason to drop a listener that keeps up."""
-    lines = [LogLine(timestamp="2026-11-20T20:21:59.418625Z", level="info", message=str(n)) for n in range(1000)]
+    lines = [
+        LogLine(timestamp="2026-11-20T20:21:59.418625Z", level="info", message=str(n)) for n in range(1000)
+    ]
     for start in range(0, 1000, 250):
         served.state.logs.append("job1", lines[start : start + 250])
     until(lambda: len(room.payloads("log")) >= 1000, "all lines are there")
@@ -158,7 +163,9 @@ def test_a_reader_that_stops_is_dropped_and_the_others_hear_everything(served: S
 
 
 @contextmanager
-def _events(served: Shim, path: str = "/api/v1/events", last: str | None = None) -> Iterator[Iterator[dict[str, str]]]:
+def _events(
+    served: Shim, path: str = "/api/v1/events", last: str | None = None
+) -> Iterator[Iterator[dict[str, str]]]:
     headers = {} if last is None else {"Last-Event-ID": last}
     with served.client(**headers) as client, client.stream("GET", path) as reply:
         assert reply.status_code == 200, reply.read()
@@ -234,7 +241,8 @@ def test_a_run_can_be_followed_to_its_end(served: Shim) -> None:
     """Its states, and everything about its job: entries and log lines too."""
     with served.client() as client:
         accepted = client.post(
-            "/api/v1/flows/download-job/runs", json={"parameters": {"request": {"urls": ["http://127.0.0.1/x"]}}}
+            "/api/v1/flows/download-job/runs",
+            json={"parameters": {"request": {"urls": ["http://127.0.0.1/x"]}}},
         ).json()
         with _events(served, f"/api/v1/runs/{accepted['run_id']}/events") as events:
             assert json.loads(next(events)["data"])["state"] == "scheduled"
@@ -257,4 +265,8 @@ def test_the_same_events_come_over_a_websocket(served: Shim) -> None:
     with connect(served.socket_url("/api/v1/ws/events") + f"&last_event_id={first['id']}") as sock:
         second = json.loads(sock.recv(timeout=5))
 
-    assert (first["event"], first["data"]["job"]["error"], second["data"]["job"]["error"]) == ("job", "a", "b")
+    assert (first["event"], first["data"]["job"]["error"], second["data"]["job"]["error"]) == (
+        "job",
+        "a",
+        "b",
+    )

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidra.api.bodies import BodyRefused, read_body, replay
+from vidra.api.bodies import BodyRefused, check_json, read_body, replay
 from vidra.api.hosts import Headers, HostPolicy, values
 from vidra.api.refusals import Refusal
 from vidra.api.tokens import TokenSource, matches
@@ -57,13 +57,14 @@ class Guard:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         refusal = self._stranger(scope) or self._unauthorised(scope)
-        if refusal is not None:
-            await refusal.send(send, path)
-            return
         try:
             body = await read_body(scope["headers"], receive)
+            if refusal is None:
+                check_json(scope["headers"], body)
         except BodyRefused as refused:
-            await refused.refusal.send(send, path)
+            refusal = refusal or refused.refusal
+        if refusal is not None:
+            await refusal.send(send, path)
             return
         await self._app(scope, replay(body, receive), send)
 
@@ -80,7 +81,9 @@ class Guard:
         if not scope["path"].startswith("/"):
             return Refusal(status=400, code="path_invalid", detail="expected a path that begins with `/`")
         if sum(len(name) + len(value) for name, value in headers) > LARGEST_HEAD:
-            return Refusal(status=431, code="head_too_large", detail=f"headers have at most {LARGEST_HEAD} bytes")
+            return Refusal(
+                status=431, code="head_too_large", detail=f"headers have at most {LARGEST_HEAD} bytes"
+            )
         server = scope.get("server")
         trouble = self._hosts.host_problem(headers, server[1] if server else None)
         if trouble:

@@ -14,6 +14,8 @@ from vidra.redaction import redact
 
 GENERIC: Final = "/api/v1"
 PROBLEM: Final = "application/problem+json"
+_UNREAD: Final = frozenset({408, 413})
+"""Answers after which the rest of the request may still be under way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,12 +36,12 @@ class Refusal:
         return "application/json", orjson.dumps(shown)
 
     async def send(self, send: Send, path: str) -> None:
-        """Answer with it and close the connection: what is left of the request is not read."""
+        """Answer with it, in the shape of the path's face."""
         media_type, body = self.body(path)
         headers = {
             "content-type": media_type,
             "content-length": str(len(body)),
-            "connection": "close",
+            **({"connection": "close"} if self.status in _UNREAD else {}),
             **(self.headers or {}),
         }
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
