@@ -17,7 +17,7 @@ from tests.api.engines import NotingEngine
 from vidra.api.app import create_app
 from vidra.api.interface import Backend, Previewer
 from vidra.api.listening import Server, bind
-from vidra.api.tokens import FixedToken, TokenSource
+from vidra.credentials.server_token import FixedToken, TokenSource
 from vidra.settings import Settings
 from vidra.state import State, open_state
 

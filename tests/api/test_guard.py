@@ -13,7 +13,8 @@ from tests.api.raw import answer, ask, connection
 from tests.api.serving import TOKEN, Shim, settings_in, shim, until
 from vidra.api.bodies import LARGEST
 from vidra.api.listening import PatientProtocol
-from vidra.api.tokens import TokenFile, check_strength, matches
+from vidra.api.tokens import check_strength, matches
+from vidra.credentials.server_token import TokenFile
 from vidra.errors import CredentialError, UsageError
 
 FREE = {"/", "/healthz", "/readyz"}

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vidra.api.bodies import BodyRefused, check_json, read_body, replay
 from vidra.api.hosts import Headers, HostPolicy, values
 from vidra.api.refusals import Refusal
-from vidra.api.tokens import TokenSource, matches
+from vidra.api.tokens import matches
+from vidra.credentials.server_token import TokenSource
 
 FREE: Final = frozenset({"/", "/healthz", "/readyz"})
 """Paths that tell whether we live; `GET` and `HEAD` on exactly these need no token."""

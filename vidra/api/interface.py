@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Protocol
 
-from vidra.api.tokens import TokenSource
 from vidra.clock import SYSTEM_CLOCK, Clock
+from vidra.credentials.server_token import TokenSource
 from vidra.engine.commands import RunStarter
 from vidra.errors import VidraError
 from vidra.media.interface import Listing

@@ -42,6 +42,7 @@ APPS: Final[Sequence[LazyApp]] = (
         help="Work for a Prefect server, this machine's or another's.",
     ),
     LazyApp(name="deploy", module="vidra.cli.deploy", help="Make the server's deployments what is declared."),
+    LazyApp(name="token", module="vidra.cli.token", help="Show or replace the server's token."),
     LazyApp(name="config", module="vidra.cli.config", help="Write, show and check the configuration."),
     LazyApp(name="state", module="vidra.cli.state", help="Check, compact and export the state files."),
     LazyApp(name="doctor", module="vidra.cli.doctor", help="Check this machine and this installation."),

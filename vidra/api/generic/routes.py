@@ -38,7 +38,7 @@ router = APIRouter(prefix=GENERIC, responses=PROBLEMS)
 
 Name = Annotated[str, Path(max_length=200, description="Name of the flow.")]
 RunId = Annotated[str, Path(max_length=200, description="Id of the run.")]
-Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="How many to leave out first.")]
 
 

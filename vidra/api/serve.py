@@ -1,0 +1,88 @@
+"""The shim as a program: `python -m vidra.api.serve`, one of the parts that `vidra up` looks after."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Final
+
+from vidra.api.app import create_app
+from vidra.api.interface import Backend
+from vidra.api.listening import Server, bind
+from vidra.api.log_masking import mask_secrets
+from vidra.api.prefect_engine import PrefectEngine
+from vidra.api.previewing import MediaPreviewer
+from vidra.api.tokens import check_strength
+from vidra.credentials.server_token import TokenSource, token_source
+from vidra.errors import VidraError
+from vidra.settings import ServerLogLevel, Settings, load_secrets, load_settings
+from vidra.state import open_state
+
+log = logging.getLogger(__name__)
+
+_LEVELS: Final = {ServerLogLevel.TRACE: logging.DEBUG}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until asked to stop; 0 after an orderly stop, 1 if it cannot start, 2 for a wrong configuration."""
+    parser = argparse.ArgumentParser(prog="python -m vidra.api.serve", description=__doc__)
+    parser.add_argument("--supervised", action="store_true", help="offer POST /api/shutdown")
+    options = parser.parse_args(arguments)
+    os.umask(0o077)
+    try:
+        settings = load_settings()
+        _set_up_logging(settings)
+        configured = load_secrets().server_token
+        tokens = token_source(
+            settings.storage.token_file, configured.get_secret_value() if configured else None
+        )
+        check_strength(tokens.current(), settings.server.host)
+        listener = bind(settings.server.host, settings.server.port)
+    except VidraError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return _serve(settings, listener, tokens, supervised=options.supervised)
+
+
+def _serve(settings: Settings, listener: socket.socket, tokens: TokenSource, *, supervised: bool) -> int:
+    servers: list[Server] = []
+    storage = settings.storage
+    with open_state(
+        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
+    ) as state:
+        backend = Backend(
+            settings=settings,
+            state=state,
+            engine=PrefectEngine(),
+            tokens=tokens,
+            previewer=MediaPreviewer(settings),
+            supervised=supervised,
+            request_stop=lambda: servers[0].stop(),
+        )
+        server = Server(create_app(backend))
+        servers.append(server)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.stop())
+        log.info("listening on %s:%d", *listener.getsockname()[:2])
+        asyncio.run(server.serve(sockets=[listener]))
+    return 0
+
+
+def _set_up_logging(settings: Settings) -> None:
+    level = settings.server.log_level
+    logging.basicConfig(
+        level=_LEVELS.get(level, getattr(logging, level.upper(), logging.INFO)),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    mask_secrets(logging.getLogger())
+    for noisy in ("httpx", "httpcore", "websockets"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
