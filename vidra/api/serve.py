@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from typing import Final
 
 from vidra.api.app import create_app
@@ -19,6 +20,7 @@ from vidra.api.prefect_engine import PrefectEngine
 from vidra.api.previewing import MediaPreviewer
 from vidra.api.tokens import check_strength
 from vidra.credentials.server_token import TokenSource, token_source
+from vidra.engine.observing import preload
 from vidra.errors import VidraError
 from vidra.settings import ServerLogLevel, Settings, load_secrets, load_settings
 from vidra.state import open_state
@@ -62,12 +64,13 @@ def _serve(settings: Settings, listener: socket.socket, tokens: TokenSource, *, 
             tokens=tokens,
             previewer=MediaPreviewer(settings),
             supervised=supervised,
-            request_stop=lambda: servers[0].stop(),
+            request_stop=lambda: servers[0].stop(),  # noqa: PLW0108 - the server is made after the application
         )
         server = Server(create_app(backend))
         servers.append(server)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
+        threading.Thread(target=preload, name="preload", daemon=True).start()
         log.info("listening on %s:%d", *listener.getsockname()[:2])
         asyncio.run(server.serve(sockets=[listener]))
     return 0

@@ -42,6 +42,7 @@ class Services:
         self.jobs = JobCommands(backend.state, backend.engine, settings=backend.settings, clock=backend.clock)
         self.entries = EntryCommands(self.jobs)
         self._unstarted: set[str] = set()
+        self._away: set[str] = set()
         self._open: dict[Subscriber, str] = {}
         self._creating = asyncio.Lock()
         self._tallies: OrderedDict[str, tuple[Job, ListTally]] = OrderedDict()
@@ -90,11 +91,15 @@ class Services:
     async def start(self, job: Job) -> Job:
         """Ask for the run of a queued job; if the engine is away, go on asking in the background."""
         try:
-            return await self.jobs.start(job)
+            started = await self.jobs.start(job)
         except EngineError as error:
-            log.warning("job %s waits for the engine: %s", job.job_id, redact(str(error)))
+            if job.job_id not in self._away:
+                log.warning("job %s waits for the engine: %s", job.job_id, redact(str(error)))
+            self._away.add(job.job_id)
             self._unstarted.add(job.job_id)
             return job
+        self._away.discard(job.job_id)
+        return started
 
     def view(self, job: Job, *, deep: bool = False) -> JobView:
         """Return what is shown of a job; `deep` also looks at versions and at a single item's entry.

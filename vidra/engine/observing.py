@@ -6,6 +6,7 @@ does not answer.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,12 @@ class DeployedFlow:
     """JSON Schema of the flow's parameters, as one object."""
     schedules: Sequence[str]
     tags: Sequence[str]
+
+
+def preload() -> None:
+    """Import what the other functions need; call it in a thread, so that no request waits for it."""
+    for name in ("orchestration", "schemas.filters", "schemas.sorting"):
+        importlib.import_module(f"prefect.client.{name}")
 
 
 async def deployed_flows() -> Sequence[DeployedFlow]:

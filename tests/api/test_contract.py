@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.filling import add_job, add_list
+from tests.api.serving import Shim, settings_in, shim, until
+from tests.api.simulator import JOB_EVENTS, Listener, read_strictly
+from vidra.media.interface import Listing, MediaEntry
+from vidra.state.interface import DesiredState, EntryStatus, JobKind, JobProgress, JobStatus, LogLine
+
+LOG = LogLine(timestamp="2026-11-20T20:21:59.418625Z", level="info", message="hello")
+S = JobStatus
+
+
+def _refused(served: Shim, method: str, path: str, body: Any = None) -> tuple[int, str, Any]:
+    with served.client() as client:
+        reply = client.request(method, path, json=body) if body is not None else client.request(method, path)
+    found = reply.json()
+    return reply.status_code, found.get("error"), found.get("detail")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/jobs/nobody", 404, "job_not_found"),
+        ("/api/jobs/nobody/options", 404, "job_not_found"),
+        ("/api/jobs/nobody/options?since=x", 404, "job_not_found"),
+        ("/api/jobs/job1/options?since=x", 400, "since_must_be_integer"),
+        ("/api/jobs/job1/options?entry_index=x", 400, "entry_index_invalid"),
+        ("/api/jobs/nobody/logs", 404, "job_not_found"),
+        ("/api/jobs/nobody/logs?since=x", 400, "since_must_be_integer"),
+        ("/api/jobs/nobody/logs?limit=x", 400, "limit_must_be_integer"),
+        ("/api/jobs/job1/logs?limit=0", 400, "limit_greater_than_zero"),
+        ("/api/jobs/nobody/playlist", 404, "job_not_found"),
+        ("/api/jobs/job1/playlist", 404, "playlist_entries_unavailable"),
+        ("/api/jobs/job1/playlist/items", 404, "playlist_metadata_unavailable"),
+        ("/api/jobs/job1/playlist/items/delta", 404, "playlist_metadata_unavailable"),
+        ("/api/jobs/list1/playlist/items/delta?since=x", 400, "since_must_be_integer"),
+        ("/api/jobs/list1/playlist?offset=x", 400, "offset_must_be_integer"),
+        ("/api/jobs/list1/playlist?offset=-1", 400, "offset_must_be_non_negative"),
+        ("/api/jobs/list1/playlist/items?limit=0", 400, "limit_greater_than_zero"),
+    ],
+)
+def test_wrong_questions_have_their_codes(served: Shim, path: str, status: int, code: str) -> None:
+    """Section 2.2, and which of two complaints comes first."""
+    add_job(served.state, "job1", kind=JobKind.VIDEO)
+    add_list(served.state, "list1")
+
+    assert _refused(served, "GET", path)[:2] == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "detail"),
+    [
+        ({}, "urls_required", None),
+        ({"urls": []}, "urls_required", None),
+        ({"urls": ["  ", ""]}, "urls_required", None),
+        ({"urls": [1]}, "invalid_json_payload", {"urls": ["expected a string or a list of strings"]}),
+        ({"url": 5}, "invalid_json_payload", {"url": ["expected a string"]}),
+        ({"urls": "http://127.0.0.1/", "options": []}, "invalid_json_payload", {"options": ["expected an object"]}),
+        ({"urls": "http://127.0.0.1/", "metadata": 1}, "invalid_json_payload", {"metadata": ["expected an object"]}),
+        ([], "invalid_json_payload", {"json": "JSON object required"}),
+    ],
+)  # fmt: skip
+def test_a_wrong_job_request_is_a_400(served: Shim, body: Any, code: str, detail: Any) -> None:
+    """Section 2.3; the reference answered 500 to some of these."""
+    assert _refused(served, "POST", "/api/jobs", body) == (400, code, detail)
+
+
+def test_both_spellings_and_several_urls_in_one_text_are_understood(served: Shim) -> None:
+    """Android joins addresses with line breaks; the product's own description is not the video's."""
+    body = {
+        "urls": " http://127.0.0.1/a\nhttp://127.0.0.1/b ",
+        "url": "http://127.0.0.1/c",
+        "owner": "ana",
+        "creator": "bob",
+        "metadata": {
+            "client": "vidra",
+            "description": "our product",
+            "playlistTitle": "P",
+            "thumbnail_url": "http://t",
+        },
+    }
+    with served.client() as client:
+        created = client.post("/api/jobs", json=body)
+        job = client.get(f"/api/jobs/{created.json()['job_id']}").json()
+
+    assert created.status_code == 201
+    assert created.json() | {"job_id": "", "created_at": ""} == {
+        "job_id": "", "status": "starting", "created_at": "", "stage": "IDENTIFICANDO", "stage_name": "IDENTIFICANDO",
+        "stage_percent": 0.0, "percent": 0.0, "message": "Identificando el contenido",
+    }  # fmt: skip
+    assert [url[-1] for url in job["urls"]] == ["a", "b", "c"]
+    assert job["creator"] == "ana"
+    assert job["metadata"] == {
+        "playlist_title": "P",
+        "thumbnail_url": "http://t",
+        "requires_playlist_selection": False,
+    }
+
+
+def test_the_list_is_oldest_first_with_filters(served: Shim) -> None:
+    """Status in any case, owner exact; the summary counts all jobs."""
+    add_job(served.state, "b", created_at="2026-11-20T20:21:59.418625Z", status=S.COMPLETED, creator="ana")
+    add_job(served.state, "a", created_at="2026-11-20T20:21:58.418625Z", status=S.RUNNING)
+    with served.client() as client:
+        everything = client.get("/api/jobs/").json()
+        done = client.get("/api/jobs?status=COMPLETED&owner=ana").json()
+
+    assert [job["job_id"] for job in everything["jobs"]] == ["a", "b"]
+    assert [job["job_id"] for job in done["jobs"]] == ["b"]
+    assert done["summary"] == {
+        "total": 2, "active": 1, "queued": 0, "status_counts": {"completed": 1, "running": 1},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "pause", "resume", "cancel", "retry", "delete"),
+    [
+        (S.QUEUED, (200, "paused"), 409, (200, "cancelled"), (200, "queued"), 409),
+        (S.STARTING, (200, "pausing"), 409, (200, "cancelling"), 409, 409),
+        (S.RUNNING, (200, "pausing"), 409, (200, "cancelling"), (200, "running"), 409),
+        (S.RETRYING, (200, "pausing"), 409, (200, "cancelling"), 409, 409),
+        (S.PAUSED, (200, "paused"), (200, "running"), (200, "cancelled"), (200, "queued"), 409),
+        (S.FAILED, 409, (200, "running"), (200, "cancelled"), (200, "queued"), (200, "deleted")),
+        (S.CANCELLED, 409, 409, (200, "cancelled"), (200, "queued"), (200, "deleted")),
+        (S.COMPLETED, 409, 409, (200, "completed"), (200, "queued"), (200, "deleted")),
+        (S.COMPLETED_WITH_ERRORS, (200, "completed_with_errors"), 409, (200, "completed_with_errors"),
+         (200, "queued"), (200, "deleted")),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_command_in_every_status(
+    served: Shim, status: JobStatus, pause: Any, resume: Any, cancel: Any, retry: Any, delete: Any
+) -> None:
+    """The state machine of section 4.2, each command on a job of its own that nobody works on."""
+    wanted = {"pause": pause, "resume": resume, "cancel": cancel, "retry": retry, "": delete}
+    with served.client() as client:
+        for name, expected in wanted.items():
+            job_id = f"job-{name or 'delete'}"
+            with served.state.job_lock(job_id):
+                add_job(served.state, job_id, status=status, kind=JobKind.VIDEO)
+                if name:
+                    reply = client.post(f"/api/jobs/{job_id}/{name}")
+            if not name:
+                reply = client.delete(f"/api/jobs/{job_id}")
+            found = reply.json()
+            if expected == 409:
+                code = "job_status_conflict" if name else "job_delete_conflict_active"
+                assert (reply.status_code, found["error"], found["detail"]) == (409, code, status.value), name
+            else:
+                assert (reply.status_code, found["status"]) == expected, name
+
+
+def test_a_wish_is_settled_when_nobody_works_on_the_job(served: Shim) -> None:
+    """The run was killed: the job still becomes what was asked for."""
+    add_job(served.state, "p", status=S.PAUSING, desired=DesiredState.PAUSE, kind=JobKind.VIDEO)
+    add_job(served.state, "c", status=S.CANCELLING, desired=DesiredState.CANCEL, kind=JobKind.VIDEO)
+    add_job(served.state, "u", status=S.CANCELLING, desired=DesiredState.CANCEL)
+    until(lambda: [j.status for j in served.state.jobs.list()] == [S.PAUSED, S.CANCELLED], "both are settled")
+
+    assert {job.job_id for job in served.state.jobs.list()} == {"p", "c"}
+
+
+def test_a_job_outlives_an_engine_that_is_away(served: Shim) -> None:
+    """It is stored, stays queued, and is started when the engine is back."""
+    served.engine.away = True
+    with served.client() as client:
+        created = client.post("/api/jobs", json={"urls": "http://127.0.0.1/x"})
+        assert (created.status_code, created.json()["status"]) == (201, "queued")
+        served.engine.away = False
+        until(lambda: served.engine.asked, "the run is asked for")
+
+
+def test_bulk_cancel_takes_ids_or_everything(served: Shim) -> None:
+    """Both spellings, one text for one id, and a scope."""
+    for job_id in ("a", "b", "c"):
+        add_job(served.state, job_id, status=S.PAUSED, creator="ana" if job_id == "c" else None)
+    with served.client() as client:
+        named = client.post("/api/jobs/cancel", json={"jobIds": ["a", "nobody"]}).json()
+        owners = client.post("/api/jobs/cancel", json={"scope": "all", "owner": "ana"}).json()
+
+    assert named == {
+        "results": [{"job_id": "a", "status": "cancelled"}, {"job_id": "nobody", "status": "not_found"}]
+    }
+    assert owners == {"results": [{"job_id": "c", "status": "cancelled"}]}
+    assert _refused(served, "POST", "/api/jobs/cancel", {}) == (
+        400,
+        "invalid_json_payload",
+        "job_ids or scope required",
+    )
+    assert _refused(served, "POST", "/api/jobs/cancel", {"scope": "x"})[2] == "unsupported scope: x"
+
+
+def test_logs_come_by_version_and_by_entry(served: Shim) -> None:
+    """The limit counts what is asked for: the reference cut before it filtered."""
+    add_list(served.state, "list1")
+    lines = [LOG.model_copy(update={"message": str(n), "playlist_index": 1 + n % 2}) for n in range(10)]
+    version = served.state.logs.append("list1", lines)
+    with served.client() as client:
+        whole = client.get("/api/jobs/list1/logs").json()
+        same = client.get(f"/api/jobs/list1/logs?since={version}").json()
+        detail = client.get(f"/api/jobs/list1/logs?since={version}&detail=true&limit=2").json()
+        second = client.get("/api/jobs/list1::entry-2/logs?limit=3").json()
+        by_id = client.get("/api/jobs/list1::id2/logs").json()
+
+    assert (whole["count"], whole["delta"]) == (10, {"type": "full", "version": version, "since": None})
+    assert same["delta"]["type"] == "noop"
+    assert "logs" not in same
+    assert [line["message"] for line in detail["logs"]] == ["8", "9"]
+    assert [line["message"] for line in second["logs"]] == ["5", "7", "9"]
+    assert second["entry"] == {
+        "playlist_entry_id": "id2", "playlist_index": 2, "requested_job_id": "list1::entry-2",
+    }  # fmt: skip
+    assert by_id["count"] == 5
+
+
+def test_options_keep_their_version_and_their_secrets(served: Shim) -> None:
+    """What another job does changes nothing here, and a password is shown to nobody."""
+    with served.client() as client:
+        body = {
+            "urls": "http://127.0.0.1/x",
+            "options": {"username": "ana", "password": "hunter22", "retries": 3},
+        }
+        job_id = client.post("/api/jobs", json=body).json()["job_id"]
+        first = client.get(f"/api/jobs/{job_id}/options").json()
+        client.post("/api/jobs", json={"urls": "http://127.0.0.1/y"})
+        second = client.get(f"/api/jobs/{job_id}/options?since={first['version']}").json()
+
+    assert first["options"]["retries"] == 3
+    assert "hunter22" not in str(first)
+    assert second["delta"] == {"type": "noop", "version": first["version"], "since": first["version"]}
+
+
+def test_a_list_comes_in_pages_and_deltas(served: Shim) -> None:
+    """Sections 2.7 and 4.5."""
+    add_list(served.state, "list1", entries=5)
+    served.state.entries("list1").update(1, status=EntryStatus.COMPLETED, main_file="/m/1.mp4")
+    with served.client() as client:
+        plain = client.get("/api/jobs/list1/playlist").json()["playlist"]
+        page = client.get("/api/jobs/list1/playlist/items?offset=1&limit=2").json()["playlist"]
+        delta = client.get("/api/jobs/list1/playlist/items/delta").json()
+        same = client.get(f"/api/jobs/list1/playlist/items/delta?since={delta['version']}").json()
+        served.state.entries("list1").update(2, status=EntryStatus.COMPLETED)
+        other = client.get(f"/api/jobs/list1/playlist/items/delta?since={delta['version']}").json()
+
+    assert "entries" not in plain
+    assert (plain["total_items"], plain["percent"], plain["completed_indices"]) == (5, 20.0, [1])
+    assert (page["entries_offset"], page["entries_truncated"], page["entries_external"]) == (1, True, True)
+    assert [entry["index"] for entry in page["entries"]] == [2, 3]
+    assert (delta["delta"]["type"], same["delta"]["type"], other["delta"]["type"]) == (
+        "full",
+        "noop",
+        "reset",
+    )
+    assert "entries" not in same["playlist"]
+    assert delta["playlist"]["entries"][0]["is_completed"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "body", "expected"),
+    [
+        ("retry", "video", {"indices": [1]}, (409, {"status": "not_playlist", "reason": "job_is_not_playlist"})),
+        ("retry", "done", {}, (409, {"status": "no_entries", "reason": "playlist_entries_required"})),
+        ("retry", "done", {"indices": [1]}, (409, {"status": "entries_not_failed", "reason": "entries_not_failed"})),
+        ("retry", "busy", {"indices": [1]}, (409, {"status": "running"})),
+        ("retry", "done", {"indices": ["x"]}, (400, {"error": "invalid_json_payload"})),
+        ("delete", "video", {"indices": [1]}, (200, {"status": "not_playlist"})),
+        ("delete", "done", {}, (200, {"status": "no_entries"})),
+        ("delete", "done", {"indices": [1, 99], "entry_ids": ["nope"]},
+         (200, {"status": "entries_removed", "removed_indices": [1], "invalid_indices": [99], "missing_entry_ids": ["nope"]})),
+        ("delete", "busy", {"indices": [1]}, (200, {"status": "running"})),
+        ("selection", "done", {"indices": [1]}, (409, {"status": "completed", "reason": "job_terminated"})),
+        ("selection", "busy", {"indices": [1]}, (200, {"selection": "all", "reason": "playlist_selection_locked"})),
+        ("selection", "choosing", {"indices": 5}, (400, {"detail": "indices must be a list"})),
+        ("selection", "choosing", {"indices": ["x"]}, (400, {"detail": "indices must be integers"})),
+        ("selection", "choosing", {"indices": [99]}, (400, {"error": "invalid_json_payload"})),
+        ("selection", "choosing", {"indices": [3, "1", 2, -5]}, (200, {"selection": "all", "status": "starting"})),
+        ("selection", "choosing", {}, (200, {"selection": "all", "status": "starting"})),
+    ],
+)  # fmt: skip
+def test_list_commands_answer_by_the_book(
+    served: Shim, name: str, job: str, body: Any, expected: tuple[int, dict[str, Any]]
+) -> None:
+    """Section 2.5."""
+    add_job(served.state, "video", status=S.COMPLETED, kind=JobKind.VIDEO)
+    add_list(served.state, "done", status=S.COMPLETED)
+    add_list(served.state, "busy", status=S.RUNNING)
+    add_list(served.state, "choosing", status=S.STARTING, selection_required=True)
+    with served.client() as client:
+        reply = client.post(f"/api/jobs/{job}/playlist/{name}", json=body)
+
+    assert reply.status_code == expected[0], reply.text
+    assert reply.json() | expected[1] == reply.json()
+
+
+def test_a_jobs_payloads_pass_the_clients_casts(served: Shim) -> None:
+    """Section 9 over every form of a job there is, and no null anywhere."""
+    add_list(served.state, "list1", status=S.RUNNING, selection="1-2")
+    served.state.entries("list1").update(2, status=EntryStatus.FAILED, error="no", error_at=LOG.timestamp)
+    served.state.entries("list1").update(
+        1, status=EntryStatus.ACTIVE, progress=JobProgress(percent=1.5, speed=2.0)
+    )
+    figures = JobProgress(stage="downloading", percent=12.345, downloaded_bytes=5, total_bytes=50, eta=1, current_index=1,
+                          failed_items=1)  # fmt: skip
+    served.state.jobs.set_progress("list1", figures)
+    room = Listener(served.socket_url("/ws/jobs/list1"), JOB_EVENTS)
+    with served.client() as client:
+        plain = read_strictly(client.get("/api/jobs").json()["jobs"][0])
+        detail = read_strictly(client.get("/api/jobs/list1").json())
+    room.wait_for("progress")
+    room.close()
+
+    assert plain["status_hint"] == "running_with_errors"
+    assert plain["progress"]["percent"] == 12.35
+    assert plain["progress"]["remaining_bytes"] == 45
+    assert plain["playlist"]["selected_indices"] == [1, 2]
+    assert detail["playlist"]["entries"][0]["progress_snapshot"]["speed"] == 2.0
+    assert detail["playlist_entry_errors"][0]["message"] == "no"
+    assert room.names()[:3] == ["update(initial_sync)", "playlist_snapshot", "progress"]
+
+
+class _Previewer:
+    async def preview(self, url: str, options: Any) -> Listing:
+        del options
+        entry = MediaEntry(key="x 1", url=url, id="1", title="A title", duration=62.0)
+        return Listing(url=url, is_playlist=False, entries=(entry,))
+
+
+def test_preview_and_dry_run_are_behind_their_flag(served: Shim, tmp_path: Path) -> None:
+    """Without it they are not there; with it they store nothing."""
+    body = {"urls": "http://127.0.0.1/x", "options": {"retries": 3, "password": "hunter22"}}
+    with served.client() as client:
+        assert client.post("/api/preview", json=body).status_code == 404
+    settings = settings_in(tmp_path / "other", preview_api=True)
+    with shim(tmp_path, settings=settings, previewer=_Previewer()) as other, other.client() as client:
+        shown = client.post("/api/preview", json=body).json()["preview"]
+        dry = client.post("/api/jobs/dry-run", json=body).json()
+        bad = client.post("/api/jobs/dry-run", json={"urls": "http://127.0.0.1/x", "options": {"exec": "id"}})
+        stored = other.state.jobs.list()
+
+    assert (shown["title"], shown["duration_text"], shown["is_playlist"]) == ("A title", "1:02", False)
+    assert dry["options"]["retries"] == 3
+    assert "hunter22" not in str(dry)
+    assert (bad.status_code, bad.json()["error"]) == (400, "dry_run_failed")
+    assert stored == []
+
+
+def test_a_supervised_server_can_be_asked_to_stop(served: Shim, tmp_path: Path) -> None:
+    """It answers, lets its streams go, and ends; a server nobody supervises does not know the route."""
+    with served.client() as client:
+        assert client.post("/api/shutdown").status_code == 404
+    with shim(tmp_path / "other", supervised=True) as other, other.client() as client:
+        listener = Listener(other.socket_url("/ws/overview"), JOB_EVENTS)
+        assert httpx.post(f"{other.base}/api/shutdown").status_code == 401
+        assert client.post("/api/shutdown").json() == {"status": "stopping"}
+        until(lambda: not other.thread.is_alive(), "the server ends", within=5)
+        until(lambda: listener.closed_with == 1012, "the stream was told why")
+
+
+def test_profiles_and_unknown_paths_answer_by_the_book(served: Shim) -> None:
+    """Plain text for what is not there."""
+    with served.client() as client:
+        assert client.get("/api/profiles").json() == {"profiles": [], "message": "profiles_not_implemented"}
+        unknown, method = client.get("/api/nothing"), client.put("/api/jobs")
+    assert (unknown.status_code, unknown.text, unknown.headers["content-type"]) == (
+        404,
+        "Not Found",
+        "text/plain; charset=utf-8",
+    )
+    assert (method.status_code, method.text) == (405, "Method Not Allowed")
