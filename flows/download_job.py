@@ -37,7 +37,8 @@ async def download_job(request: DownloadRequest) -> State[None]:
     """
     work = open_job(request, run_logger=get_run_logger(), flow_run_id=flow_run.get_id())
     try:
-        await _download(work, dry_run=request.dry_run or work.job.dry_run)
+        dry_run = request.dry_run or work.job.dry_run
+        await _download(work, dry_run=dry_run, asked_here=request.job_id is None)
     except VidraError as error:
         work.fail(error)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -48,11 +49,11 @@ async def download_job(request: DownloadRequest) -> State[None]:
     return work.final_state()
 
 
-async def _download(work: JobWork, *, dry_run: bool) -> None:
+async def _download(work: JobWork, *, dry_run: bool, asked_here: bool) -> None:
     await list_entries(work)
     if dry_run:
         await publish_plan(work.job_id, work.pending_entries())
-        work.forget()
+        work.finish_plan(forget=asked_here)
         return
     await download_entries(work)
     work.finish()

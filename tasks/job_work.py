@@ -123,9 +123,11 @@ class JobWork:
         self.reporter.log(LogLevel.WARNING, "Interrupted; partial files are kept and will be resumed")
         self._end(JobStatus.PAUSED, None)
 
-    def forget(self) -> None:
-        """Leave no trace of the job: the end of a dry run."""
-        self.state.remove_job(self.job_id)
+    def finish_plan(self, *, forget: bool) -> None:
+        """End a dry run. Whoever stored the job still wants to read it, and removes it; else we do."""
+        self._end(JobStatus.COMPLETED, None)
+        if forget:
+            self.state.remove_job(self.job_id)
 
     def close(self) -> None:
         """End the threads, release the job and close the state."""

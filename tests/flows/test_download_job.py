@@ -137,11 +137,10 @@ def test_an_interrupted_job_is_paused_and_goes_on_where_it_stopped(workshop: Wor
 
 def test_a_dry_run_leaves_nothing_but_its_plan(workshop: Workshop) -> None:
     """No file, no job; the plan is an artifact in Prefect."""
-    job = workshop.submit(workshop.site.url("/feed.rss"))
+    outcome = workshop.run_request({"urls": [workshop.site.url("/feed.rss")], "dry_run": True})
 
-    outcome = workshop.run(job, dry_run=True)
-
-    found = ask_prefect("/artifacts/filter", {"artifacts": {"key": {"any_": [f"plan-{job.job_id}"]}}})
+    wanted = {"artifacts": {"flow_run_id": {"any_": [outcome.flow_run_id]}}}
+    found = ask_prefect("/artifacts/filter", wanted)
     assert outcome.status is RunStatus.COMPLETED
     assert workshop.shelf() == []
     assert "Test clip 4" in found[0]["data"]

@@ -20,11 +20,11 @@ from vidra.cli.progress import Notice, Renderer
 from vidra.engine.interface import EngineStage, EngineStatus, FlowOutcome, RunStatus
 from vidra.engine.running import engine_environment
 from vidra.engine.submission import resume_or_submit
-from vidra.errors import EngineError, EngineUnreachable, JobNotFound, UsageError
+from vidra.errors import EngineError, EngineUnreachable, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
 from vidra.state import State, open_state
-from vidra.state.interface import Job, JobStatus
+from vidra.state.interface import TERMINAL, Job, JobStatus
 
 if TYPE_CHECKING:
     from vidra.engine.triggered import Wish
@@ -160,12 +160,10 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
 
 
 def _exit_code(state: State, job_id: str, outcome: FlowOutcome | None) -> int:
-    try:
-        status = state.jobs.get(job_id).status
-    except JobNotFound:  # a dry run leaves no job behind
-        if outcome is not None and outcome.error is not None:
-            raise outcome.error from None
-        return ExitCode.OK
+    job = state.jobs.get(job_id)
+    status = job.status
+    if job.dry_run and status in TERMINAL:  # it was stored for its plan only, which has been shown
+        state.remove_job(job_id)
     if status in _EXIT_CODES:
         return _EXIT_CODES[status]
     if outcome is None:  # the engine goes on with it, or has failed it

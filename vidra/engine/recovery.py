@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
-from vidra.engine import runs
+from vidra.engine import owners, runs
 from vidra.engine.commands import JobCommands
 from vidra.errors import EngineError, VidraError
 from vidra.state import State
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 MOST_CRASHES: Final = 5
 """Runs of one attempt series that may die without a word; then the job fails instead of looping."""
 
+PLAN_KEPT: Final = timedelta(hours=1)
+"""How long the plan of a dry run is kept for whoever asked for it."""
+
 ROUND: Final = 5.0
 """Seconds between two looks while the engine is up."""
 
@@ -31,14 +36,20 @@ _AT_WORK: Final = frozenset({JobStatus.STARTING, JobStatus.RUNNING, JobStatus.RE
 class Recovery:
     """Looks after jobs that nobody works on any more."""
 
-    def __init__(self, state: State, commands: JobCommands, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._state, self._commands, self._clock = state, commands, clock
+    def __init__(
+        self, state: State, commands: JobCommands, *, home: Path, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        """`home` is the Prefect home, where runs say which process works on them."""
+        self._state, self._commands, self._home, self._clock = state, commands, home, clock
 
     async def sweep(self) -> list[str]:
         """Look at every unfinished job once; return the ids of those put back to work.
 
         Each job is looked after alone: what fails for one is logged and tried again in the next round.
         """
+        for job in self._state.jobs.list(statuses=TERMINAL):
+            if job.dry_run and job.created_at < iso(self._clock.now() - PLAN_KEPT):
+                self._state.remove_job(job.job_id)  # whoever asked for the plan has not come for it
         revived = []
         unfinished = frozenset(JobStatus) - TERMINAL - {JobStatus.PAUSED}
         for job in self._state.jobs.list(statuses=unfinished):
@@ -68,9 +79,19 @@ class Recovery:
         if job.status is JobStatus.QUEUED and not job.flow_run_ids:
             await self._commands.start(job)  # stored, but whoever stored it died before asking for a run
             return True
-        if not await _run_is_over(job):
+        if await _run_is_over(job) or await self._is_dead(job):
+            return await self._revive(job)
+        return False
+
+    async def _is_dead(self, job: Job) -> bool:
+        """Whether the process of the job's run is gone without Prefect knowing; then Prefect is told."""
+        owner = owners.owner(self._home, job.flow_run_ids[-1])
+        if owner is None or owner.alive:
             return False
-        return await self._revive(job)
+        from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - imports Prefect, 1.3 s
+
+        dead = await reconcile(self._home, only_ours=True)
+        return any(run.flow_run_id == job.flow_run_ids[-1] for run in dead)
 
     async def _revive(self, job: Job) -> bool:
         if job.crashes >= MOST_CRASHES:

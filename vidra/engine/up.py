@@ -121,7 +121,7 @@ async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool)
         storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
     )
     stack.callback(state.close)
-    recovery = Recovery(state, JobCommands(state, PrefectStarter(), settings=settings))
+    recovery = Recovery(state, JobCommands(state, PrefectStarter(), settings=settings), home=home)
     revived = await recovery.sweep()
     await stack.enter_async_context(_background(recovery.keep_going()))
     return revived
