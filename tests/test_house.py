@@ -19,7 +19,8 @@ from vidra.datafiles import shipped
 ROOT = Path(vidra.__file__).resolve().parent.parent
 EXPECTED_TOP = {
     "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile",
-    "constraints.txt", "flows", "tasks", "vidra", "config", "deployments", "tests", "benchmarks", "docs", ".ci", ".gitignore",
+    "constraints.txt", "flows", "tasks", "vidra", "config", "deployments", "tests", "benchmarks",
+    "docs", ".ci", ".gitignore",
 }  # fmt: skip
 
 

@@ -51,6 +51,7 @@ def submit(
         creator=request.creator,
         preset=request.preset,
         skip_archived=request.skip_archived,
+        dry_run=request.dry_run,
         metadata=metadata or {},
         asks_selection=asks_selection,
     )
