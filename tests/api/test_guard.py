@@ -242,6 +242,15 @@ def test_half_a_head_is_hung_up_on(served: Shim, monkeypatch: pytest.MonkeyPatch
         assert [answer(sock) for sock in socks] == [(0, b"")] * 60
 
 
+def test_an_open_websocket_has_no_deadline(served: Shim, monkeypatch: pytest.MonkeyPatch) -> None:
+    """API-12: the clock that hangs up on half a head must stop at the upgrade."""
+    monkeypatch.setattr(PatientProtocol, "patience", 0.3)
+    with connect(served.socket_url("/ws/overview")) as sock:
+        sock.recv(timeout=5)
+        with pytest.raises(TimeoutError):
+            sock.recv(timeout=0.8)
+
+
 def test_a_rotated_token_counts_at_once(tmp_path: Path) -> None:
     """Without a restart: the old one is refused, and streams that were opened with it are closed."""
     tokens = TokenFile(tmp_path / "data" / "server_token")

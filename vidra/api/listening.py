@@ -54,8 +54,8 @@ class PatientProtocol(H11Protocol):
 
     def _give_up(self) -> None:
         self._deadline = None
-        if not self._is_serving():
-            self.transport.abort()
+        if not self._is_serving() and self.transport.get_protocol() is self:
+            self.transport.abort()  # a WebSocket has another protocol by now, and its own deadlines
 
     def _is_serving(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request

@@ -1,0 +1,201 @@
+"""The shim by itself: how fast a client hears, how many may listen, what a tick and a long list cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+
+from benchmarks.figures import Figure, median_seconds
+from tests.api.filling import add_job, add_list, entries_of
+from vidra.state import open_state
+from vidra.state.interface import JobKind, JobProgress, JobStatus, LogLine
+
+TOKEN = "benchmark-token-0123456789-0123456789-0123456789"  # noqa: S105 - of a server that lives for a minute
+SOCKETS, READERS, LISTENERS, JOBS = 500, 200, 100, 1000
+STATES, LINES = 20, 200
+
+
+def run() -> list[Figure]:
+    """Measure against a shim in a process of its own."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with tempfile.TemporaryDirectory() as folder:
+        return [*_with_shim(Path(folder) / "few", _few), *_with_shim(Path(folder) / "many", _many)]
+
+
+def _with_shim(folder: Path, measure: Any) -> list[Figure]:
+    command = [sys.executable, "-m", "tests.api.standalone", str(folder), TOKEN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        base = process.stdout.readline().strip()
+        try:
+            return list(asyncio.run(measure(base, folder, psutil.Process(process.pid))))
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _client(base: str) -> httpx.Client:
+    return httpx.Client(base_url=base, headers={"X-API-Token": TOKEN}, timeout=60)
+
+
+def _socket(base: str, path: str) -> Any:
+    return connect(f"{base.replace('http', 'ws')}{path}?token={TOKEN}", max_size=None, max_queue=None)
+
+
+async def _few(base: str, folder: Path, process: psutil.Process) -> list[Figure]:
+    figures = [await _first_event(base)]
+    with open_state(folder / "data") as state:
+        for number in range(JOBS):
+            add_job(state, f"job-{number}", status=JobStatus.COMPLETED, kind=JobKind.VIDEO, metadata={"title": "A title"})
+        with _client(base) as client:
+            seconds = median_seconds(lambda: client.get("/api/jobs"), times=9)
+        figures.append(Figure(name=f"GET /api/jobs with {JOBS} jobs", ours=seconds * 1000, unit="ms", target=60))
+        figures.append(await _tick_cost(base, state, process))
+        figures.append(await _long_list(base, state))
+    return figures
+
+
+async def _first_event(base: str) -> Figure:
+    samples = []
+    async with _socket(base, "/ws/overview") as socket, httpx.AsyncClient(base_url=base, headers={"X-API-Token": TOKEN}) as client:
+        await socket.recv()
+        for number in range(15):
+            began = time.perf_counter()
+            asked = asyncio.create_task(client.post("/api/jobs", json={"urls": f"http://127.0.0.1/{number}"}))
+            while "created" not in (await socket.recv()):
+                pass
+            samples.append(time.perf_counter() - began)
+            await asked
+    return Figure(name="POST a job to the first event", ours=statistics.median(samples) * 1000, unit="ms", target=150)
+
+
+async def _tick_cost(base: str, state: Any, process: psutil.Process) -> Figure:
+    """Return the shim's CPU for one progress event to all listeners, the idle CPU taken off."""
+    add_job(state, "ticking", kind=JobKind.VIDEO)
+    sockets = [await _socket(base, "/ws/jobs/ticking") for _ in range(LISTENERS)]
+    readers = [asyncio.create_task(_count(socket, "progress")) for socket in sockets]
+    await asyncio.sleep(1)
+    idle = await _cpu_over(process, 4.0)
+    began, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
+    for number in range(20):
+        await asyncio.to_thread(state.jobs.set_progress, "ticking", JobProgress(percent=number / 1, stage="downloading"))
+        await asyncio.sleep(0.3)
+    took, used = time.perf_counter() - began, sum(process.cpu_times()[:2]) - cpu
+    for socket in sockets:
+        await socket.close()
+    told = statistics.median([await reader for reader in readers]) - 1
+    cost = max(0.0, used - idle * took) / max(1, told)
+    return Figure(name=f"CPU of one progress event, {LISTENERS} listeners", ours=cost * 1000, unit="ms", target=1)
+
+
+async def _cpu_over(process: psutil.Process, seconds: float) -> float:
+    before = sum(process.cpu_times()[:2])
+    await asyncio.sleep(seconds)
+    return (sum(process.cpu_times()[:2]) - before) / seconds
+
+
+async def _count(socket: ClientConnection, event: str) -> int:
+    return sum([json.loads(text)["event"] == event async for text in socket])
+
+
+async def _long_list(base: str, state: Any) -> Figure:
+    add_job(state, "long", status=JobStatus.STARTING)
+    largest = 0
+    async with _socket(base, "/ws/jobs/long") as socket:
+        state.entries("long").put(entries_of(1000))
+        state.jobs.update("long", kind=JobKind.PLAYLIST, selection_required=True, total_items=1000)
+        while True:
+            text = await socket.recv()
+            if '"event":"list_info_ends"' in text:
+                break
+            largest = max(largest, len(text))
+    return Figure(name="largest message of a 1,000-entry list but the list", ours=largest / 1024, unit="KB", target=64)
+
+
+async def _many(base: str, folder: Path, process: psutil.Process) -> list[Figure]:
+    """Let 500 sockets and 200 event readers hear a 20-entry job work, while somebody asks for health."""
+    with open_state(folder / "data") as state:
+        add_list(state, "busy", entries=STATES, status=JobStatus.RUNNING)
+        before = process.memory_info().rss
+        sockets = [await _socket(base, "/ws/jobs/busy") for _ in range(SOCKETS)]
+        heard = [asyncio.create_task(_completions(socket)) for socket in sockets]
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=base, headers={"X-API-Token": TOKEN}, limits=limits, timeout=60) as client:
+            read = [asyncio.create_task(_jobs_told(client)) for _ in range(READERS)]
+            await asyncio.sleep(5)
+            probe = asyncio.create_task(_probe(base))
+            await asyncio.to_thread(_work, state)
+            counts = [await asyncio.wait_for(task, 60) for task in heard]
+            events = [await asyncio.wait_for(task, 60) for task in read]
+            probe.cancel()
+            latencies = await probe
+        grown = process.memory_info().rss - before
+        for socket in sockets:
+            await socket.close()
+    lost = sum(STATES - count for count in counts) + sum(STATES - count for count in events)
+    p99 = statistics.quantiles(latencies, n=100)[98]
+    return [
+        Figure(name=f"events lost, {SOCKETS} sockets and {READERS} readers", ours=lost, unit="", target=0),
+        Figure(name="GET / meanwhile, p99", ours=p99 * 1000, unit="ms", target=100),
+        Figure(name="memory growth of the shim", ours=grown / 1e6, unit="MB"),
+    ]
+
+
+def _work(state: Any) -> None:
+    """Complete the entries, with figures and log lines in between, as a flow does."""
+    for index in range(1, STATES + 1):
+        for percent in range(0, 100, 20):
+            state.entries("busy").update(index, durable=False, progress=JobProgress(percent=float(percent)))
+            state.jobs.set_progress("busy", JobProgress(percent=float(percent), current_index=index))
+            line = LogLine(timestamp="2026-11-20T20:21:59.418625Z", level="info", message="a line of the job's log")
+            state.logs.append("busy", [line])
+            time.sleep(0.04)
+        state.entries("busy").update(index, status="completed", progress=None)
+        state.jobs.update("busy", error=str(index))
+    state.jobs.transition("busy", JobStatus.COMPLETED, allowed_from={JobStatus.RUNNING}, error=None)
+
+
+async def _completions(socket: ClientConnection) -> int:
+    told = 0
+    async for text in socket:
+        message = json.loads(text)
+        if message["event"] == "playlist_entry_progress" and message["payload"]["state"] == "completed":
+            told += 1
+        if message["event"] == "update" and message["payload"].get("reason") == "completed":
+            return told
+    return told
+
+
+async def _jobs_told(client: httpx.AsyncClient) -> int:
+    told = 0
+    async with client.stream("GET", "/api/v1/events") as reply:
+        async for line in reply.aiter_lines():
+            told += line.startswith("data:") and '"error":"' in line
+            if line.startswith("data:") and '"status":"completed"' in line:
+                return told
+    return told
+
+
+async def _probe(base: str) -> list[float]:
+    samples: list[float] = []
+    try:
+        async with httpx.AsyncClient(base_url=base) as client:
+            while True:
+                began = time.perf_counter()
+                await client.get("/")
+                samples.append(time.perf_counter() - began)
+                await asyncio.sleep(0.02)
+    except asyncio.CancelledError:
+        return samples

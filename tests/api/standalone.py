@@ -1,0 +1,33 @@
+"""A shim in a process of its own, over an engine that only takes note: `python -m tests.api.standalone FOLDER TOKEN`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tests.api.engines import NotingEngine
+from tests.api.serving import settings_in
+from vidra.api.app import create_app
+from vidra.api.interface import Backend
+from vidra.api.listening import Server, bind
+from vidra.credentials.server_token import FixedToken
+from vidra.state import open_state
+
+
+def main(folder: Path, token: str) -> None:
+    """Serve until told to end; the first line printed is the address."""
+    settings = settings_in(folder)
+    with open_state(settings.storage.data_dir) as state:
+        backend = Backend(settings=settings, state=state, engine=NotingEngine(), tokens=FixedToken(token))
+        server = Server(create_app(backend))
+        signal.signal(signal.SIGTERM, lambda *_: server.stop())
+        listener = bind("127.0.0.1", 0)
+        sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        asyncio.run(server.serve(sockets=[listener]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
