@@ -15,11 +15,12 @@ from tasks.job_work import JobWork, open_job
 from tasks.listing import list_entries
 from vidra.errors import VidraError
 from vidra.media.request import DownloadRequest
+from vidra.redaction import redact_url
 
 
 def _run_name() -> str:
     request = DownloadRequest.model_validate(flow_run.parameters["request"])
-    return f"download {request.job_id or request.urls[0]}"
+    return f"download {request.label or request.job_id or redact_url(request.urls[0])}"
 
 
 @flow(

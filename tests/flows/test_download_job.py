@@ -150,12 +150,13 @@ def test_a_dry_run_leaves_nothing_but_its_plan(workshop: Workshop) -> None:
 
 def test_the_result_is_a_table_in_prefect_and_the_run_has_a_name(workshop: Workshop) -> None:
     """A person sees in the UI what was downloaded, and which run it was."""
-    job, outcome = workshop.download(workshop.site.url("/odd/feed-one-bad.rss"))
+    job = workshop.submit(workshop.site.url("/odd/feed-one-bad.rss"))
+    outcome = workshop.run(job, label="One entry is broken")
 
     found = ask_prefect("/artifacts/filter", {"artifacts": {"key": {"any_": [f"downloads-{job.job_id}"]}}})
     assert "Test clip 3" in found[0]["data"]
     assert "404" in found[0]["data"]
-    assert flow_run(outcome).name == "download Local channel" or job.job_id in flow_run(outcome).name
+    assert flow_run(outcome).name == "download One entry is broken"
 
 
 def test_a_job_somebody_works_on_is_left_alone(workshop: Workshop) -> None:

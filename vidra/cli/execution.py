@@ -17,6 +17,7 @@ from vidra.cli.catalogue import entrypoint_of
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.following import JobFollower
 from vidra.cli.progress import Notice, Renderer
+from vidra.engine.commands import label_of
 from vidra.engine.interface import EngineStage, EngineStatus, FlowOutcome, RunStatus
 from vidra.engine.running import engine_environment
 from vidra.engine.submission import resume_or_submit
@@ -66,7 +67,7 @@ def execute(
         with renderer:
             with JobFollower(state, job.job_id, renderer), _stopped_by_signals() as stop:
                 if environment is None:
-                    outcome = _run_privately(flow, job.job_id, request, settings, renderer, stop)
+                    outcome = _run_privately(flow, job, request, settings, renderer, stop)
                 else:
                     _run_through_engine(job, request, environment, settings, state, stop, wait=not detach)
                     outcome = None
@@ -86,7 +87,7 @@ def _request(parameters: dict[str, object]) -> DownloadRequest:
 
 def _run_privately(
     flow: str,
-    job_id: str,
+    job: Job,
     request: DownloadRequest,
     settings: Settings,
     renderer: Renderer,
@@ -100,10 +101,11 @@ def _run_privately(
 
     return run_privately(
         entrypoint_of(flow),
-        {"request": {"job_id": job_id, "dry_run": request.dry_run}},
+        {"request": {"job_id": job.job_id, "label": label_of(job), "dry_run": request.dry_run}},
         settings=settings,
         on_status=on_status,
         stop=stop,
+        tags=("vidra", "download"),
     )
 
 

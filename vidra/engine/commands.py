@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.engine.leftovers import discard_partials, forget_secrets
 from vidra.errors import JobConflict, JobNotFound, StateBusy
+from vidra.redaction import redact_url
 from vidra.settings import Settings
 from vidra.state import State
 from vidra.state.interface import TERMINAL, DesiredState, EntryStatus, Job, JobKind, JobStatus
@@ -34,6 +35,11 @@ _CANCELLABLE: Final = _PAUSABLE | {JobStatus.PAUSING}
 _RETRYABLE: Final = TERMINAL | {JobStatus.PAUSED}
 _NOT_OVER: Final = frozenset(JobStatus) - TERMINAL
 _POLL_S: Final = 0.1
+
+
+def label_of(job: Job) -> str:
+    """Return what a person recognises the job by: its title, or its first address without secrets."""
+    return str(job.metadata.get("title") or redact_url(job.urls[0]))[:200]
 
 
 class RunStarter(Protocol):
@@ -71,7 +77,8 @@ class JobCommands:
         Raises `EngineError`; the job then stays queued, and asking again is harmless.
         """
         key = f"{job.job_id}:{job.attempt}"
-        run_id = await self._runs.trigger(FLOW, {"request": {"job_id": job.job_id}}, idempotency_key=key)
+        request = {"job_id": job.job_id, "label": label_of(job)}
+        run_id = await self._runs.trigger(FLOW, {"request": request}, idempotency_key=key)
         return await asyncio.to_thread(self._started, job, run_id)
 
     async def pause(self, job_id: str) -> CommandResult:

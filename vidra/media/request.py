@@ -22,6 +22,7 @@ class DownloadRequest(BaseModel):
     job_id: str | None = Field(
         None, max_length=64, description="A stored job to work on; leave empty to make a new one."
     )
+    label: str | None = Field(None, max_length=300, description="Name of the run; empty makes one.")
     preset: str | None = Field(None, description="Name of a preset; empty means the configured default.")
     format: str | None = Field(None, description="yt-dlp format selection, for example `bv*+ba/b`.")
     output: str | None = Field(
