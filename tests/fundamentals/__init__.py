@@ -1,0 +1,1 @@
+"""Vidra from the ground up: read the modules in order, each adds one idea."""
