@@ -11,7 +11,7 @@ from vidra.credentials import open_credentials
 from vidra.engine.job_secrets import with_secrets
 from vidra.engine.resolution import PARTIAL_FOLDER, network_policy, resolve_job
 from vidra.engine.submission import resume_or_submit, submit
-from vidra.errors import OptionRefused, UrlRefused
+from vidra.errors import OptionRefused, PathRefused, UrlRefused
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings, load_settings
 from vidra.state import FileState, open_state
@@ -129,6 +129,18 @@ def test_a_run_gets_its_folders_from_the_settings(
     resolved = resolve_job(job, settings=settings, state=state)
 
     assert resolved.workdir == tmp_path / "library" / PARTIAL_FOLDER / job.job_id
+
+
+@pytest.mark.parametrize("library", ["data/library", "data", "."])
+def test_the_library_and_the_state_are_kept_apart(
+    settings: Settings, state: FileState, tmp_path: Path, library: str
+) -> None:
+    """SEC-15: what media servers are shown never holds the state, and no download can overwrite it."""
+    job = submit(_request(), settings=settings, state=state)
+    overrides = {"storage.data_dir": tmp_path / "data", "downloads.library": tmp_path / library}
+
+    with pytest.raises(PathRefused, match="must not lie in one another"):
+        resolve_job(job, settings=load_settings(overrides=overrides, environ={}), state=state)
 
 
 def test_allowed_addresses_are_hosts_with_or_without_a_port(settings: Settings) -> None:

@@ -159,6 +159,14 @@ def test_the_result_is_a_table_in_prefect_and_the_run_has_a_name(workshop: Works
     assert flow_run(outcome).name == "download One entry is broken"
 
 
+def test_yt_dlps_lines_are_in_the_runs_log(workshop: Workshop) -> None:
+    """Whoever looks at the run in Prefect sees what happened, and to which entry."""
+    _, outcome = workshop.download(workshop.site.url("/v/vid001.html"))
+
+    lines = ask_prefect("/logs/filter", {"logs": {"flow_run_id": {"any_": [outcome.flow_run_id]}}})
+    assert any("[1] [download]" in line["message"] for line in lines)
+
+
 def test_a_job_somebody_works_on_is_left_alone(workshop: Workshop) -> None:
     """The lock of the first run keeps the second away; the job's record is not touched."""
     job = workshop.submit(workshop.site.url("/v/vid001.html"))

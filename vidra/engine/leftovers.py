@@ -7,7 +7,7 @@ import shutil
 
 from vidra.credentials import open_credentials
 from vidra.engine.job_secrets import scope_of
-from vidra.engine.resolution import PARTIAL_FOLDER, resolve
+from vidra.engine.resolution import PARTIAL_FOLDER, resolve, target_root
 from vidra.errors import VidraError
 from vidra.redaction import MASK
 from vidra.settings import Settings
@@ -22,7 +22,7 @@ def discard_partials(job: Job, *, settings: Settings, state: State) -> None:
     stored = state.options.load(job.job_id)[1]
     options = {key: value for key, value in stored.items() if value != MASK}
     try:
-        root = resolve(options, preset=job.preset, settings=settings).home or settings.downloads.library
+        root = target_root(resolve(options, preset=job.preset, settings=settings), settings)
     except VidraError as error:  # the owner has changed what is allowed since; the default place is left
         log.info("job %s: looking for partial files in the library: %s", job.job_id, error)
         root = settings.downloads.library

@@ -10,6 +10,7 @@ from typing import Any, Final
 from vidra.credentials import open_credentials
 from vidra.datafiles import shipped
 from vidra.engine.job_secrets import with_secrets
+from vidra.errors import PathRefused
 from vidra.media.addresses import NetworkPolicy
 from vidra.media.options import MediaOptions, OptionLayer, Origin, find_preset, load_presets, resolve_options
 from vidra.settings import Settings, load_secrets
@@ -40,11 +41,24 @@ def resolve_job(job: Job, *, settings: Settings, state: State) -> ResolvedJob:
     stored = state.options.load(job.job_id)[1]
     given = with_secrets(job.job_id, stored, lambda: open_credentials(settings.storage.data_dir))
     options = resolve(given, preset=job.preset, settings=settings)
-    root = options.home or settings.downloads.library
+    root = target_root(options, settings)
     partial = settings.downloads.temp_dir or root / PARTIAL_FOLDER
     return ResolvedJob(
         options=options, network=network_policy(settings), root=root, workdir=partial / job.job_id
     )
+
+
+def target_root(options: MediaOptions, settings: Settings) -> Path:
+    """Return the folder that every file of a job with these options stays below.
+
+    Raises `PathRefused` if state would lie in the library or the library in the state: what is shown to
+    media servers must not hold our state, and no download may overwrite it (SEC-15).
+    """
+    root, data = options.home or settings.downloads.library, settings.storage.data_dir
+    real_root, real_data = root.resolve(), data.resolve()
+    if real_root.is_relative_to(real_data) or real_data.is_relative_to(real_root):
+        raise PathRefused(root, data, "the library and Vidra's data folder must not lie in one another")
+    return root
 
 
 def resolve(options: Mapping[str, Any], *, preset: str | None, settings: Settings) -> MediaOptions:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.credentials import open_credentials
 from vidra.engine.job_secrets import store_secrets
-from vidra.engine.resolution import network_policy, resolve
+from vidra.engine.resolution import network_policy, resolve, target_root
 from vidra.media.addresses import check_url
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
@@ -41,7 +41,7 @@ def submit(
     nothing is stored; `StateError` when the disk does not play along.
     """
     options = _job_options(request)
-    resolve(options, preset=request.preset, settings=settings)
+    target_root(resolve(options, preset=request.preset, settings=settings), settings)
     policy = network_policy(settings)
     urls = tuple(check_url(url, policy) for url in request.urls)
     job = Job(
