@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,7 +18,6 @@ from vidra.api.tokens import is_loopback
 from vidra.clock import iso
 from vidra.errors import StateError
 from vidra.settings import Scheme, ServerSettings
-from vidra.state.interface import JobStatus
 
 router = APIRouter(tags=["health"])
 shutdown_router = APIRouter(tags=["health"])
@@ -41,7 +39,7 @@ async def health(request: Request, services: Context) -> Response:
     }
     client = request.client.host if request.client else ""
     if request.scope[AUTHORISED] or is_loopback(client):
-        counts = await asyncio.to_thread(_counts, services)
+        counts = await asyncio.to_thread(services.counts)
         reply |= {"overview": summary_of(counts), "metadata": dict(server.metadata)}
     return json_reply(reply)
 
@@ -67,7 +65,7 @@ async def ready(services: Context) -> Response:
 @router.get("/metrics")
 async def metrics(services: Context) -> Response:
     """Show counters in Prometheus' text format."""
-    counts = await asyncio.to_thread(_counts, services)
+    counts = await asyncio.to_thread(services.counts)
     rooms = [(type(room).__name__, len(room.subscribers)) for room in services.hub.rooms()]
     return Response(services.metrics.text(counts, rooms), media_type=CONTENT_TYPE)
 
@@ -98,10 +96,6 @@ def advertised(server: ServerSettings, host: str) -> Mapping[str, str]:
 
 def _path(path: str) -> str:
     return "" if path == "/" else f"/{path.strip('/')}"
-
-
-def _counts(services: Services) -> Counter[JobStatus]:
-    return Counter(job.status for job in services.state.jobs.list())
 
 
 def _state_is_fine(services: Services) -> bool:

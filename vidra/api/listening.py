@@ -7,14 +7,17 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from vidra.api.guard import LARGEST_HEAD
 from vidra.api.services import Services
+from vidra.api.streams.sending import DIRECT
 from vidra.api.streams.subscriber import Ending
 from vidra.errors import UsageError
 
@@ -67,6 +70,25 @@ class PatientProtocol(H11Protocol):
             self._deadline = None
 
 
+class FrameProtocol(WebSocketsSansIOProtocol):
+    """WebSockets that also take ready-made frames: a message to a hundred peers is framed once."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Offer the way past the framing to the application."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[DIRECT] = self.write_frame
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write the frame now, if nothing is in its way; return whether it was written."""
+        closed = self.close_sent or self.disconnected or self.transport.is_closing()
+        if closed or not self.handshake_complete or not self.writable.is_set():
+            return False
+        self.transport.write(frame)
+        return True
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 takes a free one. Raises `UsageError` naming the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -93,7 +115,7 @@ def config_of(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=PatientProtocol,
-        ws="websockets-sansio",
+        ws=FrameProtocol,
         lifespan="on",
         log_config=None,
         log_level=logging.WARNING,

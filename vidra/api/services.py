@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from vidra.api.client.view import JobView, ListTally
+import orjson
+
+from vidra.api.client.job import job_object
+from vidra.api.client.view import JobView
 from vidra.api.interface import Backend
 from vidra.api.metrics import Metrics
 from vidra.api.streams.hub import Hub
@@ -21,13 +25,14 @@ from vidra.engine.submission import submit
 from vidra.errors import CredentialError, EngineError, JobNotFound, StateError, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.redaction import redact
-from vidra.state.interface import TERMINAL, DesiredState, Job, JobKind, JobStatus
+from vidra.state import ChangeKind, Cursor
+from vidra.state.interface import TERMINAL, DesiredState, Job, JobKind, JobProgress, JobStatus
 
 log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 0.5
 """Seconds between two looks whether a wish (pause, cancel) has taken effect."""
-TALLIES_KEPT: Final = 2000
+PAGES_KEPT: Final = 5000
 _WISHED: Final = frozenset({JobStatus.PAUSING, JobStatus.CANCELLING})
 
 
@@ -45,7 +50,10 @@ class Services:
         self._away: set[str] = set()
         self._open: dict[Subscriber, str] = {}
         self._creating = asyncio.Lock()
-        self._tallies: OrderedDict[str, tuple[Job, ListTally]] = OrderedDict()
+        self._pages: OrderedDict[str, tuple[Job, JobProgress | None, orjson.Fragment]] = OrderedDict()
+        self._feed, self._counting = backend.state.feed(), threading.Lock()
+        self._counts_at: Cursor | None = None
+        self._counts: Mapping[JobStatus, int] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -115,26 +123,37 @@ class Services:
                 options_version=self.state.options.load(job.job_id)[0],
                 logs_version=self.state.logs.tail(job.job_id, limit=0)[0],
             )
-        if job.kind is not JobKind.PLAYLIST:
-            return JobView(job=job, progress=progress)
-        return self._list_view(JobView(job=job, progress=progress))
+        entries = self.state.entries(job.job_id).all() if job.kind is JobKind.PLAYLIST else None
+        return JobView(job=job, progress=progress, entries=entries)
 
-    def _list_view(self, view: JobView) -> JobView:
-        """Count a finished list once: opening the entries of every old job would make lists slow."""
-        job = view.job
-        known = self._tallies.get(job.job_id)
-        if known is not None and known[0] == job:
-            return view.with_changes(known_tally=known[1])
-        counted = view.with_changes(entries=self.state.entries(job.job_id).all())
-        if job.status in TERMINAL and counted.tally is not None:
-            self._tallies[job.job_id] = (job, counted.tally)
-            while len(self._tallies) > TALLIES_KEPT:
-                self._tallies.popitem(last=False)
-        return counted
+    def page(self, job: Job) -> orjson.Fragment:
+        """Return the job's plain form as JSON; that of a job that is over is made once."""
+        progress = self.state.jobs.progress(job.job_id)
+        known = self._pages.get(job.job_id)
+        if known is not None and known[0] == job and known[1] == progress:
+            return known[2]
+        page = orjson.Fragment(orjson.dumps(job_object(self.view(job))))
+        if job.status in TERMINAL:
+            self._pages[job.job_id] = (job, progress, page)
+            while len(self._pages) > PAGES_KEPT:
+                self._pages.popitem(last=False)
+        return page
 
-    def forget_tally(self, job_id: str) -> None:
-        """Count the job's entries anew next time: a command has changed them."""
-        self._tallies.pop(job_id, None)
+    def forget_page(self, job_id: str) -> None:
+        """Make the job's page anew next time: a command has changed its entries."""
+        self._pages.pop(job_id, None)
+
+    def counts(self) -> Mapping[JobStatus, int]:
+        """Return how many jobs have each status; counted anew only when a job has changed."""
+        with self._counting:
+            if self._counts_at is not None:
+                batch = self._feed.since(self._counts_at)
+                self._counts_at = batch.cursor
+                if not batch.reset and all(change.kind is ChangeKind.PROGRESS for change in batch.changes):
+                    return self._counts
+            self._counts_at = self._counts_at or self._feed.now()
+            self._counts = Counter(job.status for job in self.state.jobs.list())
+            return self._counts
 
     def _known(self, job_id: str | None, request: DownloadRequest) -> Job | None:
         if job_id is None:

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from vidra.api.answers import BadBody, json_reply
-from vidra.api.client.job import job_detail, job_object, short_job
+from vidra.api.client.job import job_detail, short_job
 from vidra.api.client.requests import job_ids_of, metadata_of, options_of, owner_of, read_object, urls_of
 from vidra.api.client.summary import summary_of
 from vidra.api.client.values import without_nulls
@@ -114,7 +114,7 @@ def _listing(services: Services, status: str | None, owner: str | None) -> dict[
     jobs = services.state.jobs.list()
     shown = [job for job in jobs if _fits(job, status, owner)]
     return {
-        "jobs": [job_object(services.view(job)) for job in shown],
+        "jobs": [services.page(job) for job in shown],
         "summary": summary_of(Counter(job.status for job in jobs)),
     }
 

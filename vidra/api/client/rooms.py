@@ -20,7 +20,7 @@ from vidra.api.streams.subscriber import Ending, Message, Subscriber
 from vidra.clock import Clock, iso
 from vidra.errors import JobNotFound
 from vidra.state import Batch, Change, ChangeKind, Cursor, State
-from vidra.state.interface import TERMINAL, Entry, EntryStatus, Job, JobStatus
+from vidra.state.interface import TERMINAL, Entry, EntryStatus, Job, JobStatus, LogLine
 
 INTRODUCED_AT_ONCE: Final = 100
 """Entries of a list told in one go; the rest follows with the next tick, so that queues stay short."""
@@ -130,6 +130,7 @@ class JobRoom(RoomBase):
         self._due: set[int] = set()
         self._progress_due = False
         self._flushed = 0.0
+        self._last_line = next(iter(state.logs.tail(job_id, limit=1)[1]), None)
         self._view = self._read()
 
     def welcome(self) -> list[Message]:
@@ -154,7 +155,8 @@ class JobRoom(RoomBase):
         if batch.reset:
             self._start_over()
             return
-        for change in batch.changes:
+        # Files are read one after the other: a job's end may stand before the last words about its entries.
+        for change in sorted(batch.changes, key=_is_an_end):
             self._take(change)
 
     def tick(self, now: float) -> None:
@@ -179,11 +181,22 @@ class JobRoom(RoomBase):
             if change.progress is not None:
                 self._due.add(change.index)
         elif change.kind is ChangeKind.LOG and change.line is not None:
-            self.tell("log", {"job_id": self._job_id, **log_line(change.line)})
+            self._tell_line(change.line)
         elif change.kind is ChangeKind.OPTIONS:
             self._view = self._view.with_changes(options_version=self._state.options.load(self._job_id)[0])
         elif change.kind is ChangeKind.REMOVED and change.job is not None:
             self._gone(change.job)
+
+    def _tell_line(self, line: LogLine) -> None:
+        self._last_line = line
+        self.tell("log", {"job_id": self._job_id, **log_line(line)})
+
+    def _tell_missed_lines(self) -> None:
+        """Tell the lines behind the last one that was told; the history had a gap, the store has none."""
+        lines = self._state.logs.tail(self._job_id)[1]
+        places = [place for place, line in enumerate(lines) if line == self._last_line]
+        for line in lines[places[-1] + 1 if places else 0 :]:
+            self._tell_line(line)
 
     def _gone(self, job: Job) -> None:
         self.tell("update", removal(job, self.now()))
@@ -308,6 +321,7 @@ class JobRoom(RoomBase):
         except JobNotFound:
             self._gone(self._view.job)
             return
+        self._tell_missed_lines()
         for message in (*self.welcome(), envelope("update", {**job_object(self._view), "reason": "updated"})):
             for subscriber in self.subscribers:
                 subscriber.offer(message)
@@ -333,6 +347,11 @@ class JobRoom(RoomBase):
             options_version=self._state.options.load(self._job_id)[0],
             logs_version=self._state.logs.tail(self._job_id, limit=0)[0],
         )
+
+
+def _is_an_end(change: Change) -> bool:
+    ended = change.kind is ChangeKind.JOB and change.job is not None and change.job.status in TERMINAL
+    return ended or change.kind is ChangeKind.REMOVED
 
 
 __all__ = ["CREATED", "FLUSH_S", "JobRoom", "OverviewRoom", "envelope"]

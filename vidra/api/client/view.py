@@ -50,8 +50,6 @@ class JobView:
     entries: Sequence[Entry] | None = None
     options_version: int | None = None
     logs_version: int | None = None
-    known_tally: ListTally | None = None
-    """A tally from an earlier look, for a list that has not changed since."""
 
     @property
     def is_list(self) -> bool:
@@ -66,9 +64,9 @@ class JobView:
     @cached_property
     def tally(self) -> ListTally | None:
         """Where the entries stand; None for what is no list, or when they were not looked at."""
-        if not self.is_list:
+        if not self.is_list or self.entries is None:
             return None
-        return self.known_tally if self.entries is None else tally_of(self.job, self.entries, self.listed)
+        return tally_of(self.job, self.entries, self.listed)
 
     def with_changes(self, **fields: object) -> JobView:
         """Return a copy with other fields."""

@@ -80,7 +80,7 @@ async def _events(
         try:
             yield b": connected\n\n"
             for message in () if place is None else room.missed(topic, place, subscriber):
-                yield as_sse(message)
+                yield message.sse
             while True:
                 messages = await _next(subscriber)
                 if messages is None:
@@ -88,12 +88,10 @@ async def _events(
                     continue
                 if not messages:
                     break
-                for message in messages:
-                    yield as_sse(message)
+                yield b"".join([message.sse for message in messages])
+                subscriber.moved()
             if subscriber.ending is Ending.TOO_SLOW:
-                yield as_sse(
-                    Message(text=orjson.dumps({"reason": Ending.TOO_SLOW}).decode(), event="dropped")
-                )
+                yield Message(text=orjson.dumps({"reason": Ending.TOO_SLOW}).decode(), event="dropped").sse
         finally:
             services.closed(subscriber)
             if watcher is not None:
@@ -107,12 +105,6 @@ async def _next(subscriber: Subscriber) -> list[Message] | None:
             return await subscriber.take()
     except TimeoutError:
         return None
-
-
-def as_sse(message: Message) -> bytes:
-    """Return the event as lines; JSON has no line breaks of its own."""
-    place = f"id: {message.place}\n" if message.place else ""
-    return f"{place}event: {message.event}\ndata: {message.text}\n\n".encode()
 
 
 def as_json(message: Message) -> str:

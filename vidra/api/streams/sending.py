@@ -15,6 +15,8 @@ from vidra.api.streams.subscriber import Ending, Message, Subscriber
 SEND_S: Final = 10.0
 """Seconds a peer may leave one batch of messages unread before its connection is given up."""
 CLOSE_S: Final = 2.0
+DIRECT: Final = "vidra.write_frame"
+"""Scope extension of our server: writes a whole frame at once, or returns False."""
 
 _CODES: Final = {
     Ending.TOO_SLOW: 1013,
@@ -43,16 +45,19 @@ async def speak(
     subscriber: Subscriber,
     first: Sequence[Message],
     hearer: Hearer,
-    shape: Callable[[Message], str] = lambda message: message.text,
+    shape: Callable[[Message], str] | None = None,
 ) -> None:
     """Accept the connection, send `first`, then what the subscriber is offered, until either side ends.
 
-    What the peer says is read and ignored. `shape` makes the text that is sent.
+    What the peer says is read and ignored. `shape` makes the text that is sent, if it is not the message's.
     """
     await receive()
     await send({"type": "websocket.accept"})
     hearer.opened(subscriber, scope[SHOWN_TOKEN])
-    sender = asyncio.create_task(_send_all(send, subscriber, first, shape))
+    write = scope.get("extensions", {}).get(DIRECT)
+    if write is not None and shape is None:
+        subscriber.write_directly(write)
+    sender = asyncio.create_task(_send_all(send, subscriber, first, shape or _text))
     reader = asyncio.create_task(_read_all(receive))
     try:
         await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
@@ -69,6 +74,10 @@ async def speak(
                 await send({"type": "websocket.close", "code": _CODES[ending], "reason": ending.value})
 
 
+def _text(message: Message) -> str:
+    return message.text
+
+
 async def _send_all(
     send: Send, subscriber: Subscriber, first: Sequence[Message], shape: Callable[[Message], str]
 ) -> None:
@@ -78,6 +87,7 @@ async def _send_all(
             async with asyncio.timeout(SEND_S):
                 for message in messages:
                     await send({"type": "websocket.send", "text": shape(message)})
+                    subscriber.moved()
         except TimeoutError:
             subscriber.end(Ending.TOO_SLOW)
             return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from functools import cached_property
 from typing import Final
 
 QUEUE_LIMIT: Final = 256
@@ -14,7 +15,7 @@ QUEUE_LIMIT: Final = 256
 BURST_LIMIT: Final = 4096
 """Messages that may wait at all: one change of the state may mean many messages at once."""
 PATIENCE_S: Final = 1.0
-"""Seconds without taking after which a listener with a full queue counts as too slow."""
+"""Seconds without taking anything after which a listener with a full queue counts as stuck."""
 
 
 @unique
@@ -27,7 +28,7 @@ class Ending(StrEnum):
     TOKEN_CHANGED = "the token was changed"  # noqa: S105 - a sentence about tokens, not one
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """One message, serialised once for all listeners."""
 
@@ -38,6 +39,23 @@ class Message:
     place: str | None = None
     """Where to resume behind it; None within what cannot be taken apart."""
 
+    @cached_property
+    def sse(self) -> bytes:
+        """The event as lines of an event stream; JSON has no line breaks of its own."""
+        place = f"id: {self.place}\n" if self.place else ""
+        return f"{place}event: {self.event}\ndata: {self.text}\n\n".encode()
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The text as one WebSocket frame of a server (RFC 6455, section 5.2): the same for every peer."""
+        data = self.text.encode()
+        size = len(data)
+        if size < 126:
+            return b"\x81" + bytes((size,)) + data
+        if size < 65_536:
+            return b"\x81\x7e" + size.to_bytes(2) + data
+        return b"\x81\x7f" + size.to_bytes(8) + data
+
 
 class Subscriber:
     """A queue between the hub, which never waits, and a sender, which may. One event loop."""
@@ -45,10 +63,12 @@ class Subscriber:
     def __init__(self, *, limit: int = QUEUE_LIMIT, burst: int = BURST_LIMIT) -> None:
         self._limit, self._burst = limit, burst
         self._loop = asyncio.get_running_loop()
-        self._untaken_since = 0.0
+        self._moved_at = 0.0
         self._waiting: OrderedDict[Hashable, Message] = OrderedDict()
         self._serial = 0
         self._news = asyncio.Event()
+        self._direct: Callable[[bytes], bool] | None = None
+        self._idle = False
         self.ending: Ending | None = None
         """Why it ended; None while it has not."""
 
@@ -60,17 +80,30 @@ class Subscriber:
         """Queue the message. A listener whose queue is full is ended: it can resume by its place."""
         if self.ending is not None:
             return
+        if self._idle and self._direct is not None and not self._waiting and self._direct(message.frame):
+            return
         self._serial += 1
         key = ("", self._serial) if message.key is None else message.key
         self._waiting.pop(key, None)
         if not self._waiting:
-            self._untaken_since = self._loop.time()
+            self._moved_at = self._loop.time()
         elif self._is_full():
             self._waiting.clear()
             self.end(Ending.TOO_SLOW)
             return
         self._waiting[key] = message
         self._news.set()
+
+    def write_directly(self, write: Callable[[bytes], bool]) -> None:
+        """Hand frames to `write` while the sender has nothing left to do; it returns False when it cannot.
+
+        Waking a task for each message and each listener is most of what telling costs.
+        """
+        self._direct = write
+
+    def moved(self) -> None:
+        """Hear that the peer took something: it may be slow, but it is not stuck."""
+        self._moved_at = self._loop.time()
 
     def forget(self) -> None:
         """Drop what waits: it was told another way."""
@@ -85,14 +118,16 @@ class Subscriber:
     def _is_full(self) -> bool:
         if len(self._waiting) < self._limit:
             return False
-        stuck = self._loop.time() - self._untaken_since > PATIENCE_S
+        stuck = self._loop.time() - self._moved_at > PATIENCE_S
         return stuck or len(self._waiting) >= self._burst
 
     async def take(self) -> list[Message]:
         """Wait for messages and return all of them; empty once it has ended and nothing is left."""
+        self._idle = True
         while not self._waiting and self.ending is None:
             self._news.clear()
             await self._news.wait()
+        self._idle = False
         taken = list(self._waiting.values())
         self._waiting.clear()
         return taken
