@@ -3,60 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
 from tests.site.server import MediaSite
 
 pytestmark = pytest.mark.slow
-
-CONFIG = """\
-storage: {{data_dir: {data}, cache_dir: {root}/cache}}
-downloads: {{library: {root}/library, free_space_floor: 0, retries: 0}}
-network: {{allowed_addresses: ["127.0.0.1:{port}"]}}
-"""
-
-
-class Shell:
-    """Runs `vidra` in one folder; sharing the data folder saves preparing a database for every test."""
-
-    def __init__(self, root: Path, data: Path, site: MediaSite) -> None:
-        self.root, self.site = root, site
-        self.config = root / "vidra.yaml"
-        port = site.base.rpartition(":")[2]
-        self.config.write_text(CONFIG.format(root=root, data=data, port=port), encoding="utf-8")
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "vidra.cli", "--config", str(self.config), *arguments]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-            env=_environment(),
-        )
-
-    def download(self, path: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.run("flow", "run", "download-job", self.site.url(path), *arguments)
-
-    def shelf(self) -> list[str]:
-        library = self.root / "library"
-        found = (path.relative_to(library) for path in library.rglob("*") if path.is_file())
-        return sorted(str(path) for path in found if not path.parts[0].startswith("."))
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("VIDRA_", "PREFECT_"))}
 
 
 @pytest.fixture(scope="module")
@@ -139,11 +96,7 @@ def test_an_interruption_keeps_the_part_and_the_same_command_goes_on(
 ) -> None:
     """Exit code 130, nothing left running, and the second run fetches the rest only."""
     path = f"/p/rate200000,etag1,tag{number.name}/m/vid001.mp4"
-    first = subprocess.Popen(
-        shell.command("flow", "run", "download-job", shell.site.url(path)),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(),
-        start_new_session=True,
-    )  # fmt: skip
+    first = shell.start("flow", "run", "download-job", shell.site.url(path))
     wait_until(lambda: any(p.stat().st_size > 50_000 for p in shell.root.rglob("*.part")), 60)
     first.send_signal(number)
     said, _ = first.communicate(timeout=30)
