@@ -30,7 +30,9 @@ from typing import Any, Final, NoReturn
 
 GRACE: Final = 10.0
 """Seconds the children get to clean up when the worker is gone."""
-PRELOADED: Final = ("vidra.engine.child", "flows.download_job")
+WARM: Final = "vidra.media.warm"
+"""The one module whose `warm_up` is called too."""
+PRELOADED: Final = ("vidra.engine.child", "flows.download_job", "vidra.settings.loading", WARM)
 """What every run needs; a name that cannot be imported is left to the run that needs it."""
 
 
@@ -169,7 +171,9 @@ def preload(names: tuple[str, ...] = PRELOADED) -> None:
     """Import what runs will need, and keep the garbage collector from touching (and so copying) it."""
     for name in names:
         try:
-            importlib.import_module(name)
+            module = importlib.import_module(name)
+            if name == WARM:
+                module.warm_up()
         except ImportError as error:
             sys.stderr.write(f"not preloaded: {name}: {error}\n")
     gc.collect()

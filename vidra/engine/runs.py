@@ -1,4 +1,6 @@
-"""Trigger, watch and cancel flow runs by deployment name. Imports Prefect when used.
+"""Trigger, watch and cancel flow runs by deployment name.
+
+`trigger`, `cancel` and `read` do without Prefect; the others import it when used.
 
 Every function talks to the server that the environment names, see `vidra.engine.environment.applied`, and
 raises `EngineUnreachable` when it does not answer.
@@ -11,11 +13,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 import anyio
 import httpx
 
+from vidra.engine.http_api import HttpApi
 from vidra.errors import EngineError, EngineUnreachable
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 WATCH_POLL: Final = 0.5
 """Seconds between two looks at a run that is being watched."""
+_FINAL: Final = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+"""Prefect's `TERMINAL_STATES`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,40 +63,33 @@ async def trigger(
     The same `idempotency_key` (a job's id and attempt) gives the same run however often it is asked for.
     Raises `EngineError` when there is no such deployment.
     """
-    async with connected_client() as client:
-        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - 1.3 s
-
-        try:
-            found = await client.read_deployment_by_name(deployment)
-        except ObjectNotFound as error:
-            raise EngineError(
-                f"no deployment `{deployment}`; `vidra deploy` makes those there are"
-            ) from error
-        run = await client.create_flow_run_from_deployment(
-            found.id,
-            parameters=dict(parameters),
-            idempotency_key=idempotency_key,
-            tags=list(tags),
-            name=name,
-        )
-        return run_info(run)
+    wanted = {"parameters": parameters, "tags": tags, "name": name, "idempotency_key": idempotency_key}
+    body = {key: value for key, value in wanted.items() if value is not None}
+    async with HttpApi() as api:
+        found = await api.get(f"/deployments/name/{quote(deployment)}")
+        if found is None:
+            raise EngineError(f"no deployment `{deployment}`; `vidra deploy` makes those there are")
+        path = f"/deployments/{found['id']}/create_flow_run"
+        run = await api.post(path, body, repeatable=idempotency_key is not None)
+        if run is None:
+            raise EngineError(f"deployment `{deployment}` was deleted just now")
+        return _told(run)
 
 
 async def cancel(flow_run_id: str) -> RunInfo:
     """Ask for the end of a run; a run that is over stays as it is. Does not wait for the end."""
-    async with connected_client() as client:
-        from prefect.states import Cancelling  # noqa: PLC0415 - 1.3 s
-
-        run = await _read(client, flow_run_id)
-        if run.state is None or not run.state.is_final():
-            await client.set_flow_run_state(run.id, Cancelling())
-        return run_info(await _read(client, flow_run_id))
+    wanted = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+    async with HttpApi() as api:
+        run = await _record(api, flow_run_id)
+        if not run.final:
+            await api.post(f"/flow_runs/{flow_run_id}/set_state", wanted, repeatable=True)
+        return await _record(api, flow_run_id)
 
 
 async def read(flow_run_id: str) -> RunInfo:
     """Return a run as it is now. Raises `EngineError` when there is none with this id."""
-    async with connected_client() as client:
-        return run_info(await _read(client, flow_run_id))
+    async with HttpApi() as api:
+        return await _record(api, flow_run_id)
 
 
 async def recent(*, limit: int = 20) -> Sequence[RunInfo]:
@@ -152,7 +151,43 @@ async def _read(client: PrefectClient, flow_run_id: str) -> FlowRun:
     try:
         return await client.read_flow_run(UUID(flow_run_id))
     except (ObjectNotFound, ValueError) as error:
-        raise EngineError(f"no flow run `{flow_run_id}`; `vidra flow runs` lists those there are") from error
+        raise _unknown(flow_run_id) from error
+
+
+async def _record(api: HttpApi, flow_run_id: str) -> RunInfo:
+    try:
+        run = await api.get(f"/flow_runs/{UUID(flow_run_id)}")
+    except ValueError:
+        run = None
+    if run is None:
+        raise _unknown(flow_run_id)
+    return _told(run)
+
+
+def _unknown(flow_run_id: str) -> EngineError:
+    return EngineError(f"no flow run `{flow_run_id}`; `vidra flow runs` lists those there are")
+
+
+def _told(run: Mapping[str, Any]) -> RunInfo:
+    """Return what a person sees of a run as the API tells it."""
+    state = run["state"] or {"type": "PENDING", "name": "Pending", "message": None}
+    return RunInfo(
+        flow_run_id=run["id"],
+        name=run["name"],
+        state_type=state["type"],
+        state_name=state["name"] or state["type"].title(),
+        message=state["message"] or "",
+        final=state["type"] in _FINAL,
+        tags=tuple(run["tags"]),
+        parameters=run["parameters"],
+        expected_start=_time(run["expected_start_time"]),
+        started=_time(run["start_time"]),
+        ended=_time(run["end_time"]),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def run_info(run: FlowRun) -> RunInfo:

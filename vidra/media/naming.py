@@ -16,7 +16,7 @@ from typing import Any
 from vidra.errors import OptionRefused, PathRefused
 from vidra.media.components import LONGEST_COMPONENT, clean_component, cut_bytes
 from vidra.media.extensions import MEDIA_EXTENSIONS, check_media_extension
-from vidra.media.grammar import grammar
+from vidra.media.grammar import grammar, is_plain_template
 
 _DEEPEST = 16  # folders below the root; a template with more is an accident or an attack
 
@@ -89,10 +89,16 @@ def split_template(template: str) -> list[str]:
 
 def check_template(template: str) -> str:
     """Return the template if yt-dlp can render it; OptionRefused otherwise."""
-    problem = grammar().validate_outtmpl(template) if template.strip() else "it is empty"
+    problem = _template_problem(template)
     if problem or "\x00" in template or len(template) > 1000:
         raise OptionRefused("output", f"not an output template: {problem or 'too long'}", value=template)
     return template
+
+
+def _template_problem(template: str) -> object:
+    if not template.strip():
+        return "it is empty"
+    return None if is_plain_template(template) else grammar().validate_outtmpl(template)
 
 
 def _render(part: str, facts: Mapping[str, Any]) -> str:

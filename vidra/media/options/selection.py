@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidra.errors import OptionRefused
-from vidra.media.grammar import grammar
+from vidra.media.grammar import grammar, is_plain_selection
 
 _AUDIO_ONLY = "bestaudio/best[acodec!=?none]"
 _HAS_VIDEO = re.compile(
@@ -21,7 +21,7 @@ def format_selection(values: Mapping[str, Any]) -> str | None:
     Raises OptionRefused if `format` is not in yt-dlp's grammar.
     """
     given: str | None = values.get("format")
-    if given:
+    if given and not is_plain_selection(given):
         _check_grammar(given)
     if wants_only_audio(values):
         return _join([*_audio_wishes(values), *_sound_of(given), *_AUDIO_ONLY.split("/")])
