@@ -10,10 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -21,38 +20,44 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.figures import Figure, median_seconds
 from tests.api.filling import add_job, add_list, entries_of
-from vidra.state import open_state
-from vidra.state.interface import JobKind, JobProgress, JobStatus, LogLine
+from vidra.state import State, open_state
+from vidra.state.interface import EntryStatus, JobKind, JobProgress, JobStatus, LogLine
 
 TOKEN = "benchmark-token-0123456789-0123456789-0123456789"  # noqa: S105 - of a server that lives for a minute
 SOCKETS, READERS, LISTENERS, JOBS = 500, 200, 100, 1000
-STATES, LINES = 20, 200
+STATES = 20
+Measure = Callable[[str, Path, psutil.Process], Awaitable[list[Figure]]]
 
 
 def run() -> list[Figure]:
     """Measure against a shim in a process of its own."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as folder:
         return [*_with_shim(Path(folder) / "few", _few), *_with_shim(Path(folder) / "many", _many)]
 
 
-def _with_shim(folder: Path, measure: Any) -> list[Figure]:
+def _with_shim(folder: Path, measure: Measure) -> list[Figure]:
     command = [sys.executable, "-m", "tests.api.standalone", str(folder), TOKEN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         base = process.stdout.readline().strip()
         try:
-            return list(asyncio.run(measure(base, folder, psutil.Process(process.pid))))
+            return asyncio.run(_awaited(measure(base, folder, psutil.Process(process.pid))))
         finally:
             process.terminate()
             process.wait(20)
+
+
+async def _awaited(figures: Awaitable[list[Figure]]) -> list[Figure]:
+    return await figures
 
 
 def _client(base: str) -> httpx.Client:
     return httpx.Client(base_url=base, headers={"X-API-Token": TOKEN}, timeout=60)
 
 
-def _socket(base: str, path: str) -> Any:
+def _socket(base: str, path: str) -> connect:
     return connect(f"{base.replace('http', 'ws')}{path}?token={TOKEN}", max_size=None, max_queue=None)
 
 
@@ -87,7 +92,7 @@ async def _first_event(base: str) -> Figure:
         for number in range(15):
             began = time.perf_counter()
             asked = asyncio.create_task(client.post("/api/jobs", json={"urls": f"http://127.0.0.1/{number}"}))
-            while '"reason":"created"' not in (await socket.recv()):
+            while '"reason":"created"' not in str(await socket.recv()):
                 pass
             samples.append(time.perf_counter() - began)
             await asked
@@ -96,7 +101,7 @@ async def _first_event(base: str) -> Figure:
     )
 
 
-async def _tick_cost(base: str, state: Any, process: psutil.Process) -> Figure:
+async def _tick_cost(base: str, state: State, process: psutil.Process) -> Figure:
     """Return the shim's CPU for one progress event to all listeners, the idle CPU taken off."""
     add_job(state, "ticking", kind=JobKind.VIDEO)
     sockets = [await _socket(base, "/ws/jobs/ticking") for _ in range(LISTENERS)]
@@ -129,14 +134,14 @@ async def _count(socket: ClientConnection, event: str) -> int:
     return sum([json.loads(text)["event"] == event async for text in socket])
 
 
-async def _long_list(base: str, state: Any) -> Figure:
+async def _long_list(base: str, state: State) -> Figure:
     add_job(state, "long", status=JobStatus.STARTING)
     largest = 0
     async with _socket(base, "/ws/jobs/long") as socket:
         state.entries("long").put(entries_of(1000))
         state.jobs.update("long", kind=JobKind.PLAYLIST, selection_required=True, total_items=1000)
         while True:
-            text = await socket.recv()
+            text = str(await socket.recv())
             if '"event":"list_info_ends"' in text:
                 break
             largest = max(largest, len(text))
@@ -174,7 +179,7 @@ async def _many(base: str, folder: Path, process: psutil.Process) -> list[Figure
     ]
 
 
-def _work(state: Any) -> None:
+def _work(state: State) -> None:
     """Complete the entries, with figures and log lines in between, as a flow does."""
     for index in range(1, STATES + 1):
         for percent in range(0, 100, 20):
@@ -185,7 +190,7 @@ def _work(state: Any) -> None:
             )
             state.logs.append("busy", [line])
             time.sleep(0.04)
-        state.entries("busy").update(index, status="completed", progress=None)
+        state.entries("busy").update(index, status=EntryStatus.COMPLETED, progress=None)
         state.jobs.update("busy", error=str(index))
     state.jobs.transition("busy", JobStatus.COMPLETED, allowed_from={JobStatus.RUNNING}, error=None)
 

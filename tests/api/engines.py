@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ class Worker:
                     media_entry(entry),
                     workdir=resolve_job(job, settings=self._settings, state=self._state).workdir,
                     stop=self._stop,
-                    progress=lambda figures, entry=entry: self._reporter.tick(entry, figures),
+                    progress=partial(self._reporter.tick, entry),
                     existing=Path(entry.main_file) if entry.main_file else None,
                 )
             except Cancelled:

@@ -94,7 +94,7 @@ def shim(
             engine=engine,
             tokens=tokens or FixedToken(TOKEN),
             previewer=previewer,
-            request_stop=lambda: holder[0].stop(),
+            request_stop=lambda: holder[0].stop(),  # noqa: PLW0108 - made after the application
             **backend,
         )
     )

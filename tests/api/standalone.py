@@ -1,4 +1,4 @@
-"""A shim in a process of its own, over an engine that only takes note: `python -m tests.api.standalone FOLDER TOKEN`."""
+"""A shim as a process: `python -m tests.api.standalone FOLDER TOKEN`; its engine only takes note."""
 
 from __future__ import annotations
 

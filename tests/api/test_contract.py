@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,19 @@ def test_wrong_questions_have_their_codes(served: Shim, path: str, status: int, 
         ({"urls": ["  ", ""]}, "urls_required", None),
         ({"urls": [1]}, "invalid_json_payload", {"urls": ["expected a string or a list of strings"]}),
         ({"url": 5}, "invalid_json_payload", {"url": ["expected a string"]}),
-        ({"urls": "http://127.0.0.1/", "options": []}, "invalid_json_payload", {"options": ["expected an object"]}),
-        ({"urls": "http://127.0.0.1/", "metadata": 1}, "invalid_json_payload", {"metadata": ["expected an object"]}),
+        (
+            {"urls": "http://127.0.0.1/", "options": []},
+            "invalid_json_payload",
+            {"options": ["expected an object"]},
+        ),
+        (
+            {"urls": "http://127.0.0.1/", "metadata": 1},
+            "invalid_json_payload",
+            {"metadata": ["expected an object"]},
+        ),
         ([], "invalid_json_payload", {"json": "JSON object required"}),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_job_request_is_a_400(served: Shim, body: Any, code: str, detail: Any) -> None:
     """Section 2.3; the reference answered 500 to some of these."""
     assert _refused(served, "POST", "/api/jobs", body) == (400, code, detail)
@@ -91,9 +100,15 @@ def test_both_spellings_and_several_urls_in_one_text_are_understood(served: Shim
 
     assert created.status_code == 201
     assert created.json() | {"job_id": "", "created_at": ""} == {
-        "job_id": "", "status": "starting", "created_at": "", "stage": "IDENTIFICANDO", "stage_name": "IDENTIFICANDO",
-        "stage_percent": 0.0, "percent": 0.0, "message": "Identificando el contenido",
-    }  # fmt: skip
+        "job_id": "",
+        "status": "starting",
+        "created_at": "",
+        "stage": "IDENTIFICANDO",
+        "stage_name": "IDENTIFICANDO",
+        "stage_percent": 0.0,
+        "percent": 0.0,
+        "message": "Identificando el contenido",
+    }
     assert [url[-1] for url in job["urls"]] == ["a", "b", "c"]
     assert job["creator"] == "ana"
     assert job["metadata"] == {
@@ -114,8 +129,11 @@ def test_the_list_is_oldest_first_with_filters(served: Shim) -> None:
     assert [job["job_id"] for job in everything["jobs"]] == ["a", "b"]
     assert [job["job_id"] for job in done["jobs"]] == ["b"]
     assert done["summary"] == {
-        "total": 2, "active": 1, "queued": 0, "status_counts": {"completed": 1, "running": 1},
-    }  # fmt: skip
+        "total": 2,
+        "active": 1,
+        "queued": 0,
+        "status_counts": {"completed": 1, "running": 1},
+    }
 
 
 @pytest.mark.parametrize(
@@ -129,11 +147,17 @@ def test_the_list_is_oldest_first_with_filters(served: Shim) -> None:
         (S.FAILED, 409, (200, "running"), (200, "cancelled"), (200, "queued"), (200, "deleted")),
         (S.CANCELLED, 409, 409, (200, "cancelled"), (200, "queued"), (200, "deleted")),
         (S.COMPLETED, 409, 409, (200, "completed"), (200, "queued"), (200, "deleted")),
-        (S.COMPLETED_WITH_ERRORS, (200, "completed_with_errors"), 409, (200, "completed_with_errors"),
-         (200, "queued"), (200, "deleted")),
+        (
+            S.COMPLETED_WITH_ERRORS,
+            (200, "completed_with_errors"),
+            409,
+            (200, "completed_with_errors"),
+            (200, "queued"),
+            (200, "deleted"),
+        ),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_every_command_in_every_status(
     served: Shim, status: JobStatus, pause: Any, resume: Any, cancel: Any, retry: Any, delete: Any
 ) -> None:
@@ -142,12 +166,11 @@ def test_every_command_in_every_status(
     with served.client() as client:
         for name, expected in wanted.items():
             job_id = f"job-{name or 'delete'}"
-            with served.state.job_lock(job_id):
-                add_job(served.state, job_id, status=status, kind=JobKind.VIDEO)
-                if name:
-                    reply = client.post(f"/api/jobs/{job_id}/{name}")
-            if not name:
-                reply = client.delete(f"/api/jobs/{job_id}")
+            add_job(served.state, job_id, status=status, kind=JobKind.VIDEO)
+            method, path = ("POST", f"/{name}") if name else ("DELETE", "")
+            lock = served.state.job_lock(job_id) if name else contextlib.nullcontext()
+            with lock:  # somebody works on it, so that a wish is not settled at once
+                reply = client.request(method, f"/api/jobs/{job_id}{path}")
             found = reply.json()
             if expected == 409:
                 code = "job_status_conflict" if name else "job_delete_conflict_active"
@@ -214,8 +237,10 @@ def test_logs_come_by_version_and_by_entry(served: Shim) -> None:
     assert [line["message"] for line in detail["logs"]] == ["8", "9"]
     assert [line["message"] for line in second["logs"]] == ["5", "7", "9"]
     assert second["entry"] == {
-        "playlist_entry_id": "id2", "playlist_index": 2, "requested_job_id": "list1::entry-2",
-    }  # fmt: skip
+        "playlist_entry_id": "id2",
+        "playlist_index": 2,
+        "requested_job_id": "list1::entry-2",
+    }
     assert by_id["count"] == 5
 
 
@@ -264,25 +289,57 @@ def test_a_list_comes_in_pages_and_deltas(served: Shim) -> None:
 @pytest.mark.parametrize(
     ("name", "job", "body", "expected"),
     [
-        ("retry", "video", {"indices": [1]}, (409, {"status": "not_playlist", "reason": "job_is_not_playlist"})),
+        (
+            "retry",
+            "video",
+            {"indices": [1]},
+            (409, {"status": "not_playlist", "reason": "job_is_not_playlist"}),
+        ),
         ("retry", "done", {}, (409, {"status": "no_entries", "reason": "playlist_entries_required"})),
-        ("retry", "done", {"indices": [1]}, (409, {"status": "entries_not_failed", "reason": "entries_not_failed"})),
+        (
+            "retry",
+            "done",
+            {"indices": [1]},
+            (409, {"status": "entries_not_failed", "reason": "entries_not_failed"}),
+        ),
         ("retry", "busy", {"indices": [1]}, (409, {"status": "running"})),
         ("retry", "done", {"indices": ["x"]}, (400, {"error": "invalid_json_payload"})),
         ("delete", "video", {"indices": [1]}, (200, {"status": "not_playlist"})),
         ("delete", "done", {}, (200, {"status": "no_entries"})),
-        ("delete", "done", {"indices": [1, 99], "entry_ids": ["nope"]},
-         (200, {"status": "entries_removed", "removed_indices": [1], "invalid_indices": [99], "missing_entry_ids": ["nope"]})),
+        (
+            "delete",
+            "done",
+            {"indices": [1, 99], "entry_ids": ["nope"]},
+            (
+                200,
+                {
+                    "status": "entries_removed",
+                    "removed_indices": [1],
+                    "invalid_indices": [99],
+                    "missing_entry_ids": ["nope"],
+                },
+            ),
+        ),
         ("delete", "busy", {"indices": [1]}, (200, {"status": "running"})),
         ("selection", "done", {"indices": [1]}, (409, {"status": "completed", "reason": "job_terminated"})),
-        ("selection", "busy", {"indices": [1]}, (200, {"selection": "all", "reason": "playlist_selection_locked"})),
+        (
+            "selection",
+            "busy",
+            {"indices": [1]},
+            (200, {"selection": "all", "reason": "playlist_selection_locked"}),
+        ),
         ("selection", "choosing", {"indices": 5}, (400, {"detail": "indices must be a list"})),
         ("selection", "choosing", {"indices": ["x"]}, (400, {"detail": "indices must be integers"})),
         ("selection", "choosing", {"indices": [99]}, (400, {"error": "invalid_json_payload"})),
-        ("selection", "choosing", {"indices": [3, "1", 2, -5]}, (200, {"selection": "all", "status": "starting"})),
+        (
+            "selection",
+            "choosing",
+            {"indices": [3, "1", 2, -5]},
+            (200, {"selection": "all", "status": "starting"}),
+        ),
         ("selection", "choosing", {}, (200, {"selection": "all", "status": "starting"})),
     ],
-)  # fmt: skip
+)
 def test_list_commands_answer_by_the_book(
     served: Shim, name: str, job: str, body: Any, expected: tuple[int, dict[str, Any]]
 ) -> None:
@@ -305,8 +362,15 @@ def test_a_jobs_payloads_pass_the_clients_casts(served: Shim) -> None:
     served.state.entries("list1").update(
         1, status=EntryStatus.ACTIVE, progress=JobProgress(percent=1.5, speed=2.0)
     )
-    figures = JobProgress(stage="downloading", percent=12.345, downloaded_bytes=5, total_bytes=50, eta=1, current_index=1,
-                          failed_items=1)  # fmt: skip
+    figures = JobProgress(
+        stage="downloading",
+        percent=12.345,
+        downloaded_bytes=5,
+        total_bytes=50,
+        eta=1,
+        current_index=1,
+        failed_items=1,
+    )
     served.state.jobs.set_progress("list1", figures)
     room = Listener(served.socket_url("/ws/jobs/list1"), JOB_EVENTS)
     with served.client() as client:

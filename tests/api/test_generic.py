@@ -77,11 +77,16 @@ def test_refusals_are_problems(served: Shim) -> None:
     wrong = {"parameters": {"request": {"urls": ["http://127.0.0.1/x"], "colour": "canary"}}}
     with served.client() as client, served.stranger() as stranger:
         replies = [
-            client.get("/api/v1/flows/nope"), client.get("/api/v1/nope"), client.put("/api/v1/flows"),
-            client.get("/api/v1/runs/nope"), client.get("/api/v1/runs?limit=0"), client.post(RUNS, json=wrong),
-            client.post(RUNS, json={"colour": "canary"}), stranger.get("/api/v1/flows"),
+            client.get("/api/v1/flows/nope"),
+            client.get("/api/v1/nope"),
+            client.put("/api/v1/flows"),
+            client.get("/api/v1/runs/nope"),
+            client.get("/api/v1/runs?limit=0"),
+            client.post(RUNS, json=wrong),
+            client.post(RUNS, json={"colour": "canary"}),
+            stranger.get("/api/v1/flows"),
             client.post(RUNS, content=b"{", headers={"content-type": "application/json"}),
-        ]  # fmt: skip
+        ]
     assert [reply.status_code for reply in replies] == [404, 404, 405, 404, 422, 422, 422, 401, 400]
     for reply in replies:
         assert reply.headers["content-type"] == "application/problem+json"
@@ -92,7 +97,8 @@ def test_refusals_are_problems(served: Shim) -> None:
 def test_readiness_and_metrics_tell_how_it_stands(served: Shim) -> None:
     """Ready only while the engine answers; routes are counted by their template."""
     with served.client() as client:
-        assert client.get("/readyz").json() == {"status": "ready", "checks": {"state": True, "engine": True}}
+        checks = {"state": True, "engine": True}
+        assert client.get("/readyz").json() == {"status": "ready", "checks": checks}
         served.engine.away = True
         assert client.get("/readyz").status_code == 503
         client.get("/api/jobs/secret-id")

@@ -228,7 +228,7 @@ def test_a_place_that_is_not_kept_gets_a_snapshot(served: Shim) -> None:
 
     assert event["event"] == "reset"
     assert json.loads(event["data"])["jobs"][0]["job_id"] == "job1"
-    assert Place.parse(event["id"])
+    assert str(Place.parse(event["id"])) == event["id"]
 
 
 def test_a_place_nobody_gave_out_is_a_400(served: Shim) -> None:

@@ -13,7 +13,7 @@ from vidra.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings over an empty data folder, no token in the environment."""
+    """Return settings over an empty data folder, no token in the environment."""
     for variable in ("VIDRA_SERVER_TOKEN", "VIDRA_SERVER__TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     return Settings.model_validate({"storage": {"data_dir": tmp_path}})

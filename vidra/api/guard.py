@@ -57,7 +57,7 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        refusal = self._stranger(scope) or self._unauthorised(scope)
+        refusal, body = self._stranger(scope) or self._unauthorised(scope), b""
         try:
             body = await read_body(scope["headers"], receive)
             if refusal is None:

@@ -77,7 +77,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         """Offer the way past the framing to the application."""
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions[DIRECT] = self.write_frame
 
     def write_frame(self, frame: bytes) -> bool:

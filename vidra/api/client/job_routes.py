@@ -32,7 +32,8 @@ _CANCELLABLE = ACTIVE | {JobStatus.QUEUED, JobStatus.PAUSED, JobStatus.FAILED}
 async def create_job(request: Request, services: Context) -> Response:
     """Store a download job and ask for its run."""
     body = await read_object(request)
-    download = DownloadRequest(urls=urls_of(body), options=options_of(body), creator=owner_of(body))
+    asked = {"urls": urls_of(body), "options": options_of(body), "creator": owner_of(body)}
+    download = DownloadRequest.model_validate(asked)
     options = {name.lower() for name in download.options}
     asks = not download.options.get("playlist_items") and "playlistitems" not in options
     job = await services.create(download, metadata=metadata_of(body), asks_selection=asks)
