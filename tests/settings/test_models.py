@@ -56,7 +56,7 @@ def test_state_files_lie_in_the_data_folder() -> None:
         for name, member in vars(StorageSettings).items()
         if isinstance(member, property)
     ]
-    assert len(set(files)) == len(files) == 11
+    assert len(set(files)) == len(files) == 12
     assert all(file.parent == Path("/data") for file in files)
 
 
