@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Declaration:
     concurrency_limit: int | None = None
     collision_strategy: str | None = None
     """ENQUEUE or CANCEL_NEW: what becomes of a run that would exceed the limit."""
+    job_variables: Mapping[str, Any] = field(default_factory=dict)
+    """What the worker is told; for its own keys see `vidra.engine.pacing`."""
 
     def scheduled(self, *, cron: str | None = None, interval: float | None = None) -> Declaration:
         """Return the declaration with its schedules replaced by one; by none without arguments."""
@@ -72,6 +74,7 @@ def _declaration(file: Path, index: int, entry: Any) -> Declaration:  # noqa: AN
         description=entry.get("description"),
         tags=tuple(entry.get("tags") or ()),
         parameters=dict(entry.get("parameters") or {}),
+        job_variables=dict((entry.get("work_pool") or {}).get("job_variables") or {}),
         schedules=tuple(
             _schedule(file, f"{key}.schedules[{number}]", number, one)
             for number, one in enumerate(entry.get("schedules") or [])

@@ -13,6 +13,7 @@ from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Any
 
 from vidra.engine.declarations import Declaration, Schedule
+from vidra.engine.pacing import VARIABLES
 from vidra.engine.runs import connected_client
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ async def _write(
         concurrency_limit=declared.concurrency_limit,
         concurrency_options=options,
         work_pool_name=declared.pool,
+        job_variables=_job_variables(existing, declared),
         pull_steps=[],
         paused=existing.paused if existing is not None else None,
         parameter_openapi_schema=schema,
@@ -118,6 +120,14 @@ def _schedule(schedule: Schedule, existing: DeploymentResponse | None) -> Deploy
     return DeploymentScheduleCreate(slug=schedule.slug, schedule=when, active=schedule.active and not paused)
 
 
+def _job_variables(existing: DeploymentResponse | None, declared: Declaration) -> dict[str, Any]:
+    """Return the declared variables and those that a person added; ours go when they are not declared."""
+    before = {} if existing is None else existing.job_variables or {}
+    return {key: value for key, value in before.items() if key not in VARIABLES} | dict(
+        declared.job_variables
+    )
+
+
 def _differences(
     existing: DeploymentResponse, declared: Declaration, schema: dict[str, Any]
 ) -> tuple[str, ...]:
@@ -128,6 +138,7 @@ def _differences(
         "description": (existing.description or "", declared.description or ""),
         "tags": (sorted(existing.tags), sorted(declared.tags)),
         "parameters": (existing.parameters, dict(declared.parameters)),
+        "job variables": (existing.job_variables or {}, _job_variables(existing, declared)),
         "work pool": (existing.work_pool_name, declared.pool),
         "concurrency limit": (limit, declared.concurrency_limit),
         "collision strategy": (strategy, declared.collision_strategy),

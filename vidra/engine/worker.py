@@ -29,6 +29,7 @@ from websockets.exceptions import WebSocketException
 
 from vidra.engine.brood import Brood
 from vidra.engine.nursery import GRACE, PRELOADED, Call
+from vidra.engine.punctuality import start_now
 
 CANCEL_GRACE: Final = 1.5
 """Seconds a cancelled run gets to clean up before its process group is killed."""
@@ -177,7 +178,10 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
         now = time.time()
         starts = [(_start_of(entry), entry) for entry in flow_run_response]
         # An answer can be older than what has happened since: a run we have is not submitted again.
-        due = [entry for start, entry in starts if start <= now and entry.flow_run.id not in self._in_flight]
+        ours = self._in_flight | self._submitting_flow_run_ids
+        due = [entry for start, entry in starts if start <= now and entry.flow_run.id not in ours]
+        starting = await start_now(self.client, [entry.flow_run for entry in due], now=datetime.now(UTC))
+        due = [entry for entry in due if entry.flow_run.id in starting]
         submitted = await super()._submit_scheduled_flow_runs(due)
         if self._listening and not due and not self._in_flight:
             # Nothing to do, and events tell what changes: the server need not be asked every second.

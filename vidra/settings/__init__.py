@@ -13,6 +13,7 @@ from vidra.settings.location import find_config
 from vidra.settings.model import Settings
 from vidra.settings.network import NetworkSettings
 from vidra.settings.presets import PresetSettings
+from vidra.settings.schedules import ScheduleSettings
 from vidra.settings.secrets import Secrets, load_secrets
 from vidra.settings.server import Scheme, ServerLogLevel, ServerSettings
 from vidra.settings.storage import StorageSettings
@@ -22,6 +23,7 @@ __all__ = [
     "EngineSettings",
     "NetworkSettings",
     "PresetSettings",
+    "ScheduleSettings",
     "Scheme",
     "Secrets",
     "ServerLogLevel",

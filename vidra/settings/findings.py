@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from vidra.errors import ConfigProblem
-from vidra.settings.keys import by_path, model_at
+from vidra.settings.keys import Key, by_path, model_at
 from vidra.settings.layers import Layer, Origin, Place, problem
 
 _DEFAULT = Place(origin=Origin.DEFAULT, source="default")
@@ -75,13 +75,20 @@ def _lookup(values: object, path: tuple[str, ...]) -> tuple[bool, Any]:
 def _expected(detail: ErrorDetails, path: tuple[str, ...]) -> str:
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ")
-    if key := by_path().get(path):
+    if key := by_path().get(path) or _inside_mapping(path):
         return f"expected {key.accepts}"
     if detail["type"] == "model_type":
         return "expected keys and values, one a line, indented"
     if detail["type"] == "string_pattern_mismatch":
         return "expected a name of small letters, digits, `-` and `_`"
     return detail["msg"].replace("Input should be", "expected")
+
+
+def _inside_mapping(path: tuple[str, ...]) -> Key | None:
+    """Return the key below a name of the owner's, such as `schedules.scan.jitter`; None for others."""
+    parent = model_at(path[:-1]) if len(path) > 2 else None
+    field = None if parent is None else parent.model_fields.get(path[-1])
+    return None if field is None else Key(path=path, field=field)
 
 
 def _unknown(path: tuple[str, ...]) -> str:

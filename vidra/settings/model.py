@@ -13,6 +13,7 @@ from vidra.settings.downloads import DownloadSettings
 from vidra.settings.engine import EngineSettings
 from vidra.settings.network import NetworkSettings
 from vidra.settings.presets import PresetName, PresetSettings
+from vidra.settings.schedules import ScheduleSettings
 from vidra.settings.section import Section
 from vidra.settings.server import ServerSettings
 from vidra.settings.storage import StorageSettings
@@ -47,6 +48,10 @@ class Settings(Section):
     engine: EngineSettings = Field(
         default_factory=EngineSettings, description="The Prefect side: embedded server or your own."
     )
+
+    schedules: Annotated[
+        Mapping[str, ScheduleSettings], Accepts("schedules by the name of the deployment")
+    ] = Field(default_factory=dict, description="When deployments run by themselves, by deployment name.")
 
     @property
     def status_file(self) -> Path:
