@@ -1,4 +1,4 @@
-"""`vidra flow`: list the flows and run one."""
+"""`vidra flow`: list the flows and run one; what becomes of runs is in `flow_runs`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from vidra.cli import flow_runs
 from vidra.cli.catalogue import read_catalogue
 from vidra.cli.columns import columns, output_width
 from vidra.cli.completion import complete_preset
@@ -42,11 +43,12 @@ def _unknown_flow(name: str, known: list[str]) -> str:
     return f"no flow `{name}`{meant}\n`vidra flow ls` lists those there are."
 
 
-app = typer.Typer(name="flow", help="Run flows, and list those there are.", no_args_is_help=True)
+app = typer.Typer(name="flow", help="Run flows, list them, and look after their runs.", no_args_is_help=True)
 run_app = typer.Typer(
     name="run", cls=FlowGroup, help="Run a flow now and show its progress.", no_args_is_help=True
 )
 app.add_typer(run_app)
+app.add_typer(flow_runs.app)
 
 
 @app.command("ls")

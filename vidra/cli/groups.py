@@ -26,22 +26,38 @@ class LazyApp:
 
 
 APPS: Final[Sequence[LazyApp]] = (
-    LazyApp(name="flow", module="vidra.cli.flows", help="Run flows, and list those there are."),
-    LazyApp(name="job", module="vidra.cli.jobs", help="Look at jobs and their logs; forget finished ones."),
+    LazyApp(name="flow", module="vidra.cli.flows", help="Run flows, list them, and look after their runs."),
+    LazyApp(name="job", module="vidra.cli.jobs", help="Look at jobs, steer them, and forget finished ones."),
     LazyApp(
         name="up",
         module="vidra.cli.up",
-        help="Run Vidra: server, schedules, worker and API, until stopped.",
+        help="Run server, schedules, worker and API until Ctrl-C, SIGTERM or `vidra down`.",
     ),
-    LazyApp(name="down", module="vidra.cli.down", help="Stop the Vidra that `vidra up` runs."),
-    LazyApp(name="status", module="vidra.cli.status", help="Say what of Vidra is running."),
-    LazyApp(name="logs", module="vidra.cli.logs", help="Show what the running Vidra writes."),
+    LazyApp(
+        name="down",
+        module="vidra.cli.down",
+        help="Stop the engine and wait until it is gone; jobs under way go on at the next start.",
+    ),
+    LazyApp(
+        name="status",
+        module="vidra.cli.status",
+        help="Say whether the engine runs, where its parts are, and whether they answer.",
+    ),
+    LazyApp(
+        name="logs",
+        module="vidra.cli.logs",
+        help="Show the latest lines of the engine's log and of its parts' logs, the name of the part first.",
+    ),
     LazyApp(
         name="worker",
         module="vidra.cli.worker",
-        help="Work for a Prefect server, this machine's or another's.",
+        help="Take runs from the work pool until Ctrl-C or SIGTERM; runs under way may finish then.",
     ),
-    LazyApp(name="deploy", module="vidra.cli.deploy", help="Make the server's deployments what is declared."),
+    LazyApp(
+        name="deploy",
+        module="vidra.cli.deploy",
+        help="Create what is missing and update what differs; what a person paused in the UI stays paused.",
+    ),
     LazyApp(name="token", module="vidra.cli.token", help="Show or replace the server's token."),
     LazyApp(name="config", module="vidra.cli.config", help="Write, show and check the configuration."),
     LazyApp(name="state", module="vidra.cli.state", help="Check, compact and export the state files."),

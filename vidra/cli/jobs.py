@@ -1,4 +1,4 @@
-"""`vidra job`: look at jobs and their logs, and forget finished ones."""
+"""`vidra job`: look at jobs and their logs, and forget finished ones; steering is in `job_commands`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from vidra.cli import job_commands
 from vidra.cli.columns import columns, output_width
 from vidra.cli.completion import complete_job
 from vidra.cli.exit_codes import ExitCode
@@ -20,7 +21,10 @@ from vidra.errors import UsageError
 from vidra.state import ChangeKind, State
 from vidra.state.interface import TERMINAL, JobStatus, LogLine
 
-app = typer.Typer(name="job", help="Look at jobs and their logs; forget finished ones.", no_args_is_help=True)
+app = typer.Typer(
+    name="job", help="Look at jobs, steer them, and forget finished ones.", no_args_is_help=True
+)
+app.add_typer(job_commands.app)
 
 JobId = Annotated[
     str,
