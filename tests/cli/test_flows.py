@@ -29,8 +29,15 @@ class Engine:
         self.renderer: Renderer | None = None
 
     def execute(
-        self, flow: str, parameters: dict[str, object], *, settings: Settings, renderer: Renderer
+        self,
+        flow: str,
+        parameters: dict[str, object],
+        *,
+        settings: Settings,
+        renderer: Renderer,
+        detach: bool = False,
     ) -> int:
+        self.detach = detach
         self.flow, self.parameters, self.settings, self.renderer = flow, parameters, settings, renderer
         return 3
 

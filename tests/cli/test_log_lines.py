@@ -22,7 +22,7 @@ def printed(capsys: pytest.CaptureFixture[str], verbosity: Verbosity, *, debug: 
     configure_logging(verbosity, debug=debug)
     logging.getLogger("vidra.media").warning("slow site, token=abcdef")
     logging.getLogger("vidra.media").info("connected")
-    logging.getLogger("prefect.flow_runs").error("a copy")
+    logging.getLogger("prefect.client").error("a copy")
     lost = ZeroDivisionError("lost")
     logging.getLogger("asyncio").error("Future exception\nwas never retrieved", exc_info=lost)
     return capsys.readouterr().err.splitlines()
@@ -49,7 +49,7 @@ def test_prefects_copies_of_a_runs_lines_need_the_highest_verbosity(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The display shows them already."""
-    assert "error: prefect.flow_runs: a copy" in printed(capsys, Verbosity.DEBUG)
+    assert "error: prefect.client: a copy" in printed(capsys, Verbosity.DEBUG)
 
 
 def test_debug_shows_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:

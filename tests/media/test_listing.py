@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -156,7 +155,7 @@ def test_nothing_is_printed(studio: Studio, capfd: pytest.CaptureFixture[str]) -
 
 
 MEASURE = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from typing import Any
 from tests.media.studio import Studio
@@ -164,13 +163,15 @@ from tests.site import MediaSite
 studio = Studio(site=MediaSite(Path(), sys.argv[1]), root=Path(sys.argv[2]))
 with studio.session() as session:
     listing = session.list(studio.site.url("feed/5000.rss"))
-print(len(listing.entries), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(len(listing.entries), int(peak[1]) // 1024)
 """
 
 
 def test_five_thousand_entries_fit_into_200_megabytes(studio: Studio) -> None:
     """The peak of a whole process that lists them stays below the promise."""
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak of one process, its parents' left out, is told by Linux only")
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, studio.site.base, str(studio.root)],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True, timeout=60,

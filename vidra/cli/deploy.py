@@ -14,7 +14,7 @@ from vidra.errors import EngineUnreachable
 if TYPE_CHECKING:
     from vidra.engine.deployments import Change
 
-app = typer.Typer(help="Make the server's deployments what is declared.")
+app = typer.Typer()
 
 
 @app.command("deploy")

@@ -11,7 +11,7 @@ import typer
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
 
-app = typer.Typer(help="Stop the Vidra that `vidra up` runs.")
+app = typer.Typer()
 
 
 @app.command("down")

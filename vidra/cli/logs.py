@@ -14,7 +14,7 @@ from vidra.cli.invocation import Invocation
 if TYPE_CHECKING:
     from vidra.settings import Settings
 
-app = typer.Typer(help="Show what the running Vidra writes.")
+app = typer.Typer()
 
 POLL = 0.3
 """Seconds between two looks for new lines."""

@@ -14,7 +14,7 @@ from vidra.cli.invocation import Invocation
 if TYPE_CHECKING:
     from vidra.settings import Settings
 
-app = typer.Typer(help="Say what of Vidra is running.")
+app = typer.Typer()
 
 
 @app.command("status")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vidra.settings import Settings
     from vidra.supervisor.interface import BackendEvent
 
-app = typer.Typer(help="Run Vidra: server, schedules, worker and API, until stopped.")
+app = typer.Typer()
 
 DETACH_LIMIT = 180.0
 """Seconds a detached start may take; the first one prepares a database."""

@@ -11,7 +11,7 @@ import typer
 from vidra.cli.invocation import Invocation
 from vidra.errors import EngineUnreachable
 
-app = typer.Typer(help="Work for a Prefect server, this machine's or another's.")
+app = typer.Typer()
 
 
 @app.command("worker")

@@ -40,6 +40,7 @@ class _GuardedConnection(HTTPConnection):
             raise NewConnectionError(self, f"no connection to {self.host}: {error}") from error
         for option in self.socket_options or ():
             sock.setsockopt(*option)
+        self.sock = sock  # urllib3 sets it a moment later; an interruption may come before that
         self.guard.opened(self)
         return sock
 

@@ -50,9 +50,12 @@ class Interrupter:
             _end_reading(response)
 
     def add_connection(self, connection: Foreign) -> None:
-        """Remember a connection on which an answer may be awaited for a long time."""
+        """Remember a connection on which an answer may be awaited; one that comes too late is shut."""
         with self._lock:
             self._connections.add(connection)
+            is_late = self._is_over
+        if is_late:
+            _shut(getattr(connection, "sock", None))
 
     def add_file(self, file: Foreign) -> None:
         """Remember a file that yt-dlp writes to, and forgets to close when it fails half way."""

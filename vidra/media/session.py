@@ -193,7 +193,8 @@ class MediaSession:
         """Run yt-dlp so that it can be stopped, and translate what it raises."""
         self._ydl.attempt = attempt
         attempt.stop.raise_if_set()
-        with attempt.stop.calling(self._interrupter.interrupt), self._interrupter.watching():
+        # Watching first: it forgets an earlier interruption, and must not forget one that comes just now.
+        with self._interrupter.watching(), attempt.stop.calling(self._interrupter.interrupt):
             try:
                 return work()
             except Exception as error:
