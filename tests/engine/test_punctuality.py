@@ -85,6 +85,23 @@ def test_missed_runs_become_one() -> None:
         assert (state.type.value, (state.message or "")[:7]) == ("CANCELLED", "Missed;")
 
 
+def test_a_run_that_another_worker_has_begun_is_left_alone() -> None:
+    """What a worker was told can be older than what another one did; no running run is cancelled."""
+    first, second = _scheduled(_hourly("begun"))[:2]
+
+    async def begin() -> None:
+        from prefect.client.schemas.objects import State, StateType
+
+        async with connected_client() as client:
+            running: State[None] = State(type=StateType.RUNNING)
+            await client.set_flow_run_state(first.id, running, force=True)
+
+    asyncio.run(begin())
+    assert _start_now([first, second], _expected(second)) == {second.id}
+
+    assert _runs("begun")[0].state_name == "Running"
+
+
 def test_a_run_in_quiet_hours_is_postponed_on_the_server() -> None:
     """It takes no process meanwhile, everybody sees until when it waits, and then it starts."""
     asyncio.run(apply_deployments([_hourly("quiet", "00:00-23:59")]))

@@ -35,7 +35,7 @@ async def start_now(client: PrefectClient, due: Sequence[FlowRun], *, now: datet
         newest = latest[_kind(run)]
         if run is not newest:
             message = f"Missed; the run of {_expected(newest):%Y-%m-%d %H:%M:%S} UTC stands for it."
-            await client.set_flow_run_state(run.id, Cancelled(message=message))
+            await _set_waiting(client, run, Cancelled(message=message))
     return asked | {run.id for run in latest.values() if not await _postponed(client, run, now)}
 
 
@@ -68,5 +68,15 @@ async def _postponed(client: PrefectClient, run: FlowRun, now: datetime) -> bool
     state: State[Any] = Scheduled(
         scheduled_time=start, name=POSTPONED, message=f"Waits until {start:%Y-%m-%d %H:%M:%S} UTC."
     )
-    await client.set_flow_run_state(run.id, state)
+    await _set_waiting(client, run, state)
     return True
+
+
+async def _set_waiting(client: PrefectClient, run: FlowRun, state: State[Any]) -> None:
+    """Set the state unless another worker has begun the run since we were told of it."""
+    try:
+        current = (await client.read_flow_run(run.id)).state
+        if current is not None and current.is_scheduled():
+            await client.set_flow_run_state(run.id, state)
+    except ObjectNotFound:
+        log.debug("run %s was deleted meanwhile", run.name)
