@@ -18,6 +18,13 @@ def served(tmp_path: Path) -> Iterator[Shim]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shim]:
+    """Run one shim for all tests that leave nothing behind: starting one costs more than asking it."""
+    with shim(tmp_path_factory.mktemp("lasting")) as running:
+        yield running
+
+
 @pytest.fixture
 def working(tmp_path: Path) -> Iterator[Shim]:
     """Run a shim over an engine that downloads for real."""

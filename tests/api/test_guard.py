@@ -17,6 +17,13 @@ from vidra.api.tokens import check_strength, matches
 from vidra.credentials.server_token import TokenFile
 from vidra.errors import CredentialError, UsageError
 
+
+@pytest.fixture
+def served(lasting: Shim) -> Shim:
+    """Ask the lasting shim: what is refused leaves nothing behind."""
+    return lasting
+
+
 FREE = {"/", "/healthz", "/readyz"}
 WRONG = [
     "",

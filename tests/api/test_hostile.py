@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
@@ -198,20 +199,20 @@ def _files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("option", EVIL_OPTIONS, ids="-".join)
-def test_a_refused_option_leaves_no_job_behind(served: Shim, option: dict[str, Any]) -> None:
+def test_a_refused_option_leaves_no_job_behind(lasting: Shim, option: dict[str, Any]) -> None:
     """A 4xx that names the option; nothing is stored and nothing is asked of the engine."""
-    with served.client() as client:
+    with lasting.client() as client:
         reply = client.post("/api/jobs", json={"urls": "http://127.0.0.1/x", "options": option})
 
     assert reply.status_code in {400, 422}, reply.text
     assert reply.json()["error"] == "invalid_json_payload"
-    assert served.state.jobs.list() == []
-    assert served.engine.asked == []
+    assert lasting.state.jobs.list() == []
+    assert lasting.engine.asked == []
 
 
-def test_addresses_we_must_not_fetch_are_refused(served: Shim) -> None:
+def test_addresses_we_must_not_fetch_are_refused(lasting: Shim) -> None:
     """API-20, API-25: every spelling of a private address, and every scheme but http and https."""
-    with served.client() as client:
+    with lasting.client() as client:
         replies = {url: client.post("/api/jobs", json={"urls": [url]}) for url in EVIL_URLS}
 
     accepted = {
@@ -219,7 +220,7 @@ def test_addresses_we_must_not_fetch_are_refused(served: Shim) -> None:
     }
     assert accepted == {}
     assert len(replies) >= 40
-    assert served.state.jobs.list() == []
+    assert lasting.state.jobs.list() == []
 
 
 def _hostile(rng: random.Random, count: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -229,7 +230,7 @@ def _hostile(rng: random.Random, count: int) -> Iterator[tuple[str, str, dict[st
         query = {name: str(rng.choice(TYPES)) for name in rng.sample(QUERIES, rng.randint(0, 3))}
         body: Any = {name: rng.choice([*TYPES, CANARY]) for name in rng.sample(FIELDS, rng.randint(0, 4))}
         if rng.random() < 0.2:
-            body = rng.choice(TYPES)
+            body = copy.deepcopy(rng.choice(TYPES))
         if rng.random() < 0.3 and isinstance(body, dict):
             body["options"] = {**rng.choice(EVIL_OPTIONS), "password": CANARY}
             body["urls"] = "http://127.0.0.1/x"
@@ -277,7 +278,7 @@ def _assault(folder: Path, count: int, caplog: pytest.LogCaptureFixture) -> None
 
 def test_hostile_requests_end_in_no_5xx(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """API-18, short: wrong types, traversal, refused options, noise; no secret is echoed or stored."""
-    _assault(tmp_path, 400, caplog)
+    _assault(tmp_path, 250, caplog)
 
 
 @pytest.mark.long

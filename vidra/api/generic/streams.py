@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from typing import Annotated, Final
 
@@ -48,7 +48,7 @@ class EventStream(StreamingResponse):
 @router.get("/events", response_class=EventStream)
 async def all_events(services: Context, request: Request, last_event_id: LastId = None) -> Response:
     """Stream what happens to all jobs, from `Last-Event-ID` on or from now on."""
-    return _stream(services, request, None, None, last_event_id)
+    return await _stream(services, request, None, None, last_event_id)
 
 
 @router.get("/runs/{run_id}/events", response_class=EventStream)
@@ -57,21 +57,34 @@ async def run_events(
 ) -> Response:
     """Stream what happens to one run and its job; ends with the run."""
     run = await services.backend.engine.run(run_id)
-    return _stream(services, request, run.job_id, run_id, last_event_id)
+    return await _stream(services, request, run.job_id, run_id, last_event_id)
 
 
-def _stream(
+async def _stream(
     services: Services, request: Request, job_id: str | None, run_id: str | None, last: str | None
 ) -> Response:
     place = None if last is None else Place.parse(last)
     token: str = request.scope[SHOWN_TOKEN]
     headers = {"x-accel-buffering": "no"}
-    return EventStream(_events(services, job_id, run_id, place, token), headers=headers)
+    events = _events(services, job_id, run_id, place, token)
+    hello = await anext(
+        events
+    )  # listening before the head of the answer goes out: nothing after it is missed
+    return EventStream(_led_by(hello, events), headers=headers)
+
+
+async def _led_by(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    try:
+        yield first
+        async for part in rest:
+            yield part
+    finally:
+        await rest.aclose()
 
 
 async def _events(
     services: Services, job_id: str | None, run_id: str | None, place: Place | None, token: str
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the stream's text. A peer that stops reading is ended by its queue, see `Subscriber`."""
     make = partial(_room, services)
     with services.hub.listening(job_id, EventRoom, make) as (topic, room, subscriber):
