@@ -34,7 +34,7 @@ def run() -> list[Figure]:
     """Measure; takes about two minutes."""
     with serve(media_folder()) as site, tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        config = _write_config(root, site)
+        config = write_config(root, site)
         return [*_overhead(config, root, site), *_memory(config, site)]
 
 
@@ -61,7 +61,8 @@ def _memory(config: Path, site: MediaSite) -> list[Figure]:
     return [Figure(name="peak memory of a run with a 5,000-entry list", ours=peak, unit="MB", target=200.0)]
 
 
-def _write_config(root: Path, site: MediaSite) -> Path:
+def write_config(root: Path, site: MediaSite) -> Path:
+    """Write and return a configuration that keeps everything below `root` and may reach the site."""
     config = root / "vidra.yaml"
     port = site.base.rpartition(":")[2]
     config.write_text(_CONFIG.format(root=root, port=port), encoding="utf-8")
