@@ -86,7 +86,9 @@ def _expected(detail: ErrorDetails, path: tuple[str, ...]) -> str:
 
 def _inside_mapping(path: tuple[str, ...]) -> Key | None:
     """Return the key below a name of the owner's, such as `schedules.scan.jitter`; None for others."""
-    parent = model_at(path[:-1]) if len(path) > 2 else None
+    if len(path) < 3:
+        return None
+    parent = model_at(path[:-1])
     field = None if parent is None else parent.model_fields.get(path[-1])
     return None if field is None else Key(path=path, field=field)
 
