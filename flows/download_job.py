@@ -56,6 +56,9 @@ async def _download(work: JobWork, *, dry_run: bool, asked_here: bool) -> None:
         await publish_plan(work.job_id, work.pending_entries())
         work.finish_plan(forget=asked_here)
         return
+    if work.job.selection_required:
+        return  # nothing waits inside a run for a person: choosing starts the next one
+    work.begin()
     await download_entries(work)
     work.finish()
     await publish_downloads(work.job_id, work.entries())

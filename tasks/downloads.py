@@ -30,6 +30,8 @@ async def download_entries(work: JobWork) -> None:
 async def _download_alone(work: JobWork, entry: Entry, slots: asyncio.Semaphore) -> None:
     """Download one entry; its failure is recorded and stays its own."""
     async with slots:
+        if work.has_failed_enough():
+            return
         work.reporter.started(entry)
         settings = work.settings.downloads
         run = download_entry.with_options(timeout_seconds=settings.entry_timeout, **retry_policy(settings))

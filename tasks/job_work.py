@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from prefect.client.schemas.objects import State as FlowState
@@ -13,16 +14,18 @@ from tasks.records import is_playlist, job_metadata, media_entry, playlist_of, s
 from tasks.reporting import JobReporter, RunLogger
 from tasks.sessions import SessionPool
 from vidra.clock import SYSTEM_CLOCK, iso
+from vidra.engine.leftovers import discard_partials
 from vidra.engine.resolution import resolve_job
+from vidra.engine.selection import due, selected
 from vidra.engine.submission import submit
 from vidra.errors import JobConflict, VidraError
-from vidra.media.interface import DownloadedMedia, Listing, LogLevel, StopSignal
+from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal
 from vidra.media.request import DownloadRequest
 from vidra.media.session import MediaSession
 from vidra.redaction import redact
 from vidra.settings import Settings, load_settings
 from vidra.state import JobLock, State, open_state
-from vidra.state.interface import TERMINAL, Entry, EntryStatus, Job, JobKind, JobStatus
+from vidra.state.interface import TERMINAL, DesiredState, Entry, EntryStatus, Job, JobKind, JobStatus
 
 STARTABLE = frozenset(JobStatus) - TERMINAL
 """A run may take up any job that is not over; the job's lock keeps a second run away."""
@@ -52,10 +55,20 @@ class JobWork:
         return self.state.entries(self.job_id).all()
 
     def pending_entries(self) -> Sequence[Entry]:
-        """Return the entries that this run has to download: neither done nor removed nor known to be bad."""
+        """Return the entries that this run has to download, in order."""
         archived = self.state.archive.keys() if self.job.skip_archived else frozenset()
-        done = {EntryStatus.COMPLETED, EntryStatus.REMOVED}
-        return [e for e in self.entries() if e.status not in done and e.url and e.key not in archived]
+        options = self._resolved.options
+        todo = [entry for entry in due(self.job, self.entries()) if entry.key not in archived]
+        if options.break_on_existing:
+            known = self.state.archive.keys()
+            todo = list(takewhile(lambda entry: entry.key not in known, todo))
+        return todo[: options.max_downloads]
+
+    def has_failed_enough(self) -> bool:
+        """Whether so many entries failed that the options want no further one begun."""
+        options = self._resolved.options
+        limit = 1 if options.stop_on_error else options.skip_after_errors
+        return limit is not None and self.reporter.failures >= limit
 
     def store_listings(self) -> None:
         """Store what the URLs turned out to be: entries in one transaction, then the job's facts."""
@@ -64,11 +77,20 @@ class JobWork:
         entries = stored_entries(self.listings)
         self.listings.clear()  # thousands of entries are not held twice
         self.state.entries(self.job_id).put(entries)
-        self.job = self.state.jobs.update(self.job_id, kind=kind, metadata=metadata, total_items=len(entries))
+        asks = self.job.asks_selection and self.job.selection is None
+        self.job = self.state.jobs.update(
+            self.job_id,
+            kind=kind,
+            metadata=metadata,
+            total_items=len(entries),
+            selection_required=asks and kind is JobKind.PLAYLIST and len(entries) > 1,
+        )
+        if self.job.selection_required:
+            self.reporter.stage(Stage.WAITING_FOR_SELECTION, "Waiting for a selection of entries")
 
     def begin(self) -> None:
         """Say that the downloads begin."""
-        self.reporter.begin(self.entries())
+        self.reporter.begin(selected(self.job, self.entries()))
         self.job = self.state.jobs.transition(self.job_id, JobStatus.RUNNING, allowed_from=STARTABLE)
 
     def download(self, session: MediaSession, entry: Entry, stop: StopSignal) -> DownloadedMedia:
@@ -98,9 +120,9 @@ class JobWork:
         self.reporter.completed(entry, media)
 
     def finish(self) -> None:
-        """Record how the job ended, from what its entries say."""
-        tally = self.state.entries(self.job_id).tally()
-        failed, completed = tally.get(EntryStatus.FAILED, 0), tally.get(EntryStatus.COMPLETED, 0)
+        """Record how the job ended, from what its chosen entries say."""
+        statuses = [entry.status for entry in selected(self.job, self.entries())]
+        failed, completed = statuses.count(EntryStatus.FAILED), statuses.count(EntryStatus.COMPLETED)
         if not failed:
             self._end(JobStatus.COMPLETED, None)
         elif completed:
@@ -120,6 +142,10 @@ class JobWork:
         for entry in self.entries():
             if entry.status is EntryStatus.ACTIVE:
                 self.state.entries(self.job_id).update(entry.index, status=EntryStatus.PENDING)
+        if self.state.jobs.get(self.job_id).desired is DesiredState.CANCEL:
+            self._end(JobStatus.CANCELLED, None)
+            discard_partials(self.job, settings=self.settings, state=self.state)
+            return
         self.reporter.log(LogLevel.WARNING, "Interrupted; partial files are kept and will be resumed")
         self._end(JobStatus.PAUSED, None)
 
@@ -188,10 +214,12 @@ def open_job(request: DownloadRequest, *, run_logger: RunLogger, flow_run_id: st
     lock = state.job_lock(job.job_id, purpose=f"flow run {flow_run_id}")
     if not lock.try_acquire():
         raise JobConflict(job.job_id, f"being worked on ({lock.holder()})", "start")
-    if job.status in TERMINAL:
+    job = state.jobs.get(job.job_id)  # what was wished before the lock was ours counts
+    if job.status in TERMINAL or job.desired is not DesiredState.RUN:
         lock.release()
-        raise JobConflict(job.job_id, job.status, "start")
-    runs = (*job.flow_run_ids, flow_run_id) if flow_run_id else job.flow_run_ids
+        wish = job.status if job.status in TERMINAL else f"to {job.desired}"
+        raise JobConflict(job.job_id, wish, "start")
+    runs = tuple(dict.fromkeys((*job.flow_run_ids, *([flow_run_id] if flow_run_id else []))))
     job = state.jobs.transition(
         job.job_id,
         JobStatus.STARTING,

@@ -28,7 +28,6 @@ async def list_url(work: JobWork, url: str, label: str) -> str:  # noqa: ARG001 
 async def list_entries(work: JobWork) -> None:
     """Store the entries of all the job's URLs, unless an earlier run already did."""
     if work.entries():
-        work.begin()
         return
     work.reporter.stage(Stage.IDENTIFYING, "Identifying the content")
     policy = retry_policy(work.settings.downloads)
@@ -36,4 +35,3 @@ async def list_entries(work: JobWork) -> None:
     for url in work.job.urls:
         await ask(work, url, redact_url(url))
     await anyio.to_thread.run_sync(work.store_listings)
-    work.begin()

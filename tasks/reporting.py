@@ -51,6 +51,11 @@ class JobReporter:
             self._completed = sum(entry.status is EntryStatus.COMPLETED for entry in entries)
             self._failed = 0
 
+    @property
+    def failures(self) -> int:
+        """How many entries have failed in this run."""
+        return self._failed
+
     def stage(self, stage: Stage, message: str) -> None:
         """Say what the job as a whole is doing."""
         self._state.jobs.set_progress(

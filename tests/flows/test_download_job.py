@@ -9,7 +9,7 @@ import pytest
 from tests.engine.polling import wait_until
 from tests.flows.workshop import Workshop, ask_prefect, flow_run
 from vidra.engine.interface import RunStatus
-from vidra.state.interface import EntryStatus, JobKind, JobStatus
+from vidra.state.interface import DesiredState, EntryStatus, JobKind, JobStatus
 
 pytestmark = pytest.mark.slow
 
@@ -215,6 +215,45 @@ def test_archived_entries_are_left_out_when_asked(workshop: Workshop) -> None:
     assert job.status is JobStatus.COMPLETED
     assert [entry.status for entry in workshop.entries(job)] == [EntryStatus.PENDING] * 2
     assert workshop.shelf() == before
+
+
+def test_a_list_waits_for_a_selection_without_a_run(workshop: Workshop) -> None:
+    """The first run ends with the list stored; the one after the choice downloads what was chosen."""
+    job = workshop.submit(workshop.site.url("/feed.rss"))
+    with workshop.state() as state:
+        state.jobs.update(job.job_id, asks_selection=True)
+    listed = workshop.run(job)
+    waiting = workshop.job(job.job_id)
+    with workshop.state() as state:
+        state.jobs.update(job.job_id, selection="1,3", selection_required=False)
+    workshop.run(job)
+
+    assert listed.status is RunStatus.COMPLETED
+    assert (waiting.status, waiting.selection_required) == (JobStatus.STARTING, True)
+    assert workshop.job(job.job_id).status is JobStatus.COMPLETED
+    assert workshop.shelf() == ["Test clip 2： “Ü & ＜b＞” [vid002].mp4", "Test clip 4 [vid004].mp4"]
+
+
+def test_a_job_that_is_to_be_cancelled_is_not_begun(workshop: Workshop) -> None:
+    """A wish that came before the run got the lock counts."""
+    job = workshop.submit(workshop.site.url("/v/vid001.html"))
+    with workshop.state() as state:
+        state.jobs.update(job.job_id, desired=DesiredState.CANCEL)
+
+    outcome = workshop.run(job)
+
+    assert outcome.status is RunStatus.FAILED
+    assert workshop.shelf() == []
+
+
+def test_enough_failures_end_a_list_when_asked(workshop: Workshop) -> None:
+    """`abort_on_error`: after the first failed entry no further one is begun."""
+    url = workshop.site.url(f"/files/12/s404x*,tag{workshop.tag}/vid001.mp4.rss")
+    job, _ = workshop.download(url, options={"abort_on_error": True})
+
+    failed = [entry for entry in workshop.entries(job) if entry.status is EntryStatus.FAILED]
+    assert job.status is JobStatus.FAILED
+    assert 1 <= len(failed) <= 4  # those that were under way at the same time
 
 
 def test_the_flow_makes_its_own_record_when_started_from_the_prefect_ui(workshop: Workshop) -> None:
