@@ -25,7 +25,7 @@ from vidra.errors import EngineError, EngineUnreachable, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
 from vidra.state import State, open_state
-from vidra.state.interface import TERMINAL, Job, JobStatus
+from vidra.state.interface import TERMINAL, DesiredState, Job, JobStatus
 
 if TYPE_CHECKING:
     from vidra.engine.triggered import Wish
@@ -166,6 +166,8 @@ def _exit_code(state: State, job_id: str, outcome: FlowOutcome | None) -> int:
     status = job.status
     if job.dry_run and status in TERMINAL:  # it was stored for its plan only, which has been shown
         state.remove_job(job_id)
+    if status is JobStatus.PAUSED and outcome is not None:
+        state.jobs.update(job_id, desired=DesiredState.PAUSE)  # a person stopped it: no engine revives it
     if status in _EXIT_CODES:
         return _EXIT_CODES[status]
     if outcome is None:  # the engine goes on with it, or has failed it

@@ -7,6 +7,7 @@ back to work.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ from vidra.engine.runs import RunInfo, connected_client, run_info
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
+
+log = logging.getLogger(__name__)
 
 SECOND_LOOK: Final = 1.0
 """Seconds until a run without owner is looked at again: a run just created has none for a moment."""
@@ -40,11 +43,11 @@ async def reconcile(
             return []
         await anyio.sleep(SECOND_LOOK)
         dead = await _dead(client, home, only_ours=only_ours)
-        for run in dead:
-            await _bury(client, run)
+        buried = [run for run in dead if await _bury(client, run)]
+        for run in buried:
             on_dead(run_info(run))
             owners.forget(home, str(run.id))
-        return [run_info(run) for run in dead]
+        return [run_info(run) for run in buried]
 
 
 async def _dead(client: PrefectClient, home: Path, *, only_ours: bool) -> list[FlowRun]:
@@ -66,11 +69,18 @@ def _is_dead(home: Path, run: FlowRun, *, only_ours: bool) -> bool:
     return not only_ours if owner is None else not owner.alive
 
 
-async def _bury(client: PrefectClient, run: FlowRun) -> None:
+async def _bury(client: PrefectClient, run: FlowRun) -> bool:
+    """Tell Prefect; return whether it took it. One run it chokes on must not keep the others dead."""
     from prefect.client.schemas.objects import State  # noqa: PLC0415 - 1.3 s
+    from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415 - 1.3 s
     from prefect.states import Cancelled, Crashed  # noqa: PLC0415 - 1.3 s
 
     message = "its process was gone when the engine started"
     cancelling = run.state is not None and run.state.is_cancelling()
     state: State[object] = Cancelled(message=message) if cancelling else Crashed(message=message)
-    await client.set_flow_run_state(run.id, state, force=True)
+    try:
+        await client.set_flow_run_state(run.id, state, force=True)
+    except PrefectHTTPStatusError as error:
+        log.error("dead flow run %s (%s) could not be marked: %s", run.name, run.id, error)  # noqa: TRY400 - whose trace helps nobody
+        return False
+    return True

@@ -51,8 +51,7 @@ class Recovery:
             if job.dry_run and job.created_at < iso(self._clock.now() - PLAN_KEPT):
                 self._state.remove_job(job.job_id)  # whoever asked for the plan has not come for it
         revived = []
-        unfinished = frozenset(JobStatus) - TERMINAL - {JobStatus.PAUSED}
-        for job in self._state.jobs.list(statuses=unfinished):
+        for job in self._state.jobs.list(statuses=frozenset(JobStatus) - TERMINAL):
             try:
                 if await self._look_after(job):
                     revived.append(job.job_id)
@@ -67,7 +66,7 @@ class Recovery:
             await self.sweep()
 
     async def _look_after(self, job: Job) -> bool:
-        if job.selection_required or not self._is_free(job):
+        if job.selection_required or _rests(job) or not self._is_free(job):
             return False
         if job.dry_run:
             if job.flow_run_ids and await _run_is_over(job):
@@ -115,6 +114,11 @@ class Recovery:
             return False
         lock.release()
         return True
+
+
+def _rests(job: Job) -> bool:
+    """Whether the job is paused because a person wants it so, and not because its process had to go."""
+    return job.status is JobStatus.PAUSED and (job.desired is DesiredState.PAUSE or not job.flow_run_ids)
 
 
 async def _run_is_over(job: Job) -> bool:

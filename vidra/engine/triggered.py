@@ -89,7 +89,8 @@ async def _plan(job: Job, stop: threading.Event) -> None:
 
 def _stands_still(state: State, job_id: str) -> bool:
     try:
-        status = state.jobs.get(job_id).status
+        job = state.jobs.get(job_id)
     except JobNotFound:
         return True
-    return status in TERMINAL or status is JobStatus.PAUSED
+    paused = job.status is JobStatus.PAUSED and job.desired is not DesiredState.RUN
+    return job.status in TERMINAL or paused
