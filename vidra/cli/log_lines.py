@@ -35,7 +35,10 @@ class LogLines(logging.Handler):
             text = text.partition("\n")[0]
         elif record.exc_info:
             text += "\n" + redact(logging.Formatter().formatException(record.exc_info))
-        typer.echo(f"{record.levelname.lower()}: {record.name}: {text}", err=True)
+        try:
+            typer.echo(f"{record.levelname.lower()}: {record.name}: {text}", err=True)
+        except OSError:  # a full disk behind standard error must not fail the work that logs
+            self.handleError(record)
 
     def _wanted_from(self, package: str) -> Verbosity:
         if package in _OURS:
