@@ -38,6 +38,7 @@ def create_app(backend: Backend) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        """Run what the services need beside the requests."""
         async with services.running():
             yield
             services.hub.end_all(Ending.SHUTDOWN)

@@ -68,6 +68,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
     given = False
 
     async def receive_again() -> Message:
+        """Hand out the body that was read, then whatever comes after it."""
         nonlocal given
         if given:
             return await receive()

@@ -71,6 +71,7 @@ def execute(
     """Create a flow run and run it in a new thread; the future never holds a flow's own exception."""
 
     async def work() -> FlowOutcome:
+        """Run the flow as a run of its own."""
         async with get_client() as client:
             run = await client.create_flow_run(flow, parameters=parameters, state=Pending(), tags=tags)
             on_created(str(run.id))
@@ -84,6 +85,7 @@ def execute_existing(flow: Flow[..., Any], run: FlowRun, *, asked: Asked) -> Fut
     """Run a flow run that a server has handed out, in a new thread; as `execute` otherwise."""
 
     async def work() -> FlowOutcome:
+        """Run the flow of the run that the worker was given."""
         async with get_client() as client:
             return await _run(client, flow, run, run.parameters, asked)
 
