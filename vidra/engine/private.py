@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from typing import Any, Final
 
 from vidra.engine.environment import applied, embedded_environment, refresh_prefect
@@ -21,6 +23,9 @@ from vidra.engine.interface import (
 from vidra.engine.server import EmbeddedServer
 from vidra.errors import Cancelled
 from vidra.settings import Settings
+
+_M_ARENA_MAX: Final = -8
+"""`mallopt`'s name for it, from glibc's malloc.h."""
 
 STOP_POLL: Final = 0.1
 """Seconds between two looks at the stop event."""
@@ -46,6 +51,7 @@ def run_privately(
     names no flow. How the flow itself ends is in the outcome, never raised.
     """
     stop = stop or threading.Event()
+    _share_memory_between_threads()
     environment = embedded_environment(settings)
     server = EmbeddedServer(
         environment, private=True, timeout=settings.engine.start_timeout, on_status=on_status
@@ -86,6 +92,12 @@ def _run(
         return _wait(run, stop)
     finally:
         on_status(EngineStatus(stage=EngineStage.STOPPING, url=server.api_url))
+
+
+def _share_memory_between_threads() -> None:
+    """Have glibc keep two heaps instead of one for each thread: 10 MB less for a list of thousands."""
+    with suppress(OSError, AttributeError, TypeError):  # not glibc: nothing to set
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _wait(run: Future[FlowOutcome], stop: threading.Event) -> FlowOutcome:
