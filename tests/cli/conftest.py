@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.cli.shell import Shell
+from tests.site.server import MediaSite
 from vidra.cli import main
 
 
@@ -71,3 +74,17 @@ def program(home: Path) -> Vidra:  # noqa: ARG001 - the empty home is wanted
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)
 
     return run
+
+
+@pytest.fixture
+def shell(tmp_path: Path, media_site: MediaSite) -> Iterator[Shell]:
+    """Return a shell with a data folder of its own; whatever it started is gone afterwards."""
+    made = Shell(tmp_path, tmp_path / "data", media_site, shim=_free_port(), concurrency=4)
+    yield made
+    made.kill_everything()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
-from tests.site.server import MediaSite
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def shell(tmp_path: Path, media_site: MediaSite) -> Iterator[Shell]:
-    """Return a shell with a data folder of its own; whatever it started is gone afterwards."""
-    made = Shell(tmp_path, tmp_path / "data", media_site, shim=_free_port(), concurrency=4)
-    yield made
-    made.kill_everything()
 
 
 def _status(shell: Shell) -> str:
