@@ -21,7 +21,7 @@ from vidra.api.answers import (
     on_vidra_error,
 )
 from vidra.api.client import extra_routes, job_routes, playlist_routes, snapshot_routes, sockets
-from vidra.api.generic import routes, streams
+from vidra.api.generic.routers import ROUTERS, SOCKETS
 from vidra.api.guard import Guard
 from vidra.api.hosts import HostPolicy
 from vidra.api.interface import Backend
@@ -61,8 +61,8 @@ def create_app(backend: Backend) -> FastAPI:
 
 def _add_routes(app: FastAPI, backend: Backend) -> None:
     app.include_router(health.router)
-    app.include_router(routes.router)
-    app.include_router(streams.router)
+    for router in ROUTERS:
+        app.include_router(router)
     if backend.settings.server.preview_api and backend.previewer is not None:
         app.include_router(extra_routes.preview_router)
     app.include_router(extra_routes.router)
@@ -71,7 +71,7 @@ def _add_routes(app: FastAPI, backend: Backend) -> None:
     app.include_router(playlist_routes.router)
     if backend.supervised:
         app.include_router(health.shutdown_router)
-    app.router.routes.extend([*sockets.ROUTES, *streams.SOCKETS])
+    app.router.routes.extend([*sockets.ROUTES, *SOCKETS])
 
 
 def _add_answers(app: FastAPI) -> None:
@@ -86,7 +86,8 @@ def _add_guards(app: FastAPI, services: Services) -> None:
     """Wrap the routes; what is added last stands outermost."""
     settings = services.backend.settings.server
     hosts = HostPolicy(bound=settings.host, names=settings.allowed_hosts, origins=settings.allowed_origins)
-    app.add_middleware(Guard, tokens=services.backend.tokens, hosts=hosts)
+    backend = services.backend
+    app.add_middleware(Guard, tokens=backend.tokens, hosts=hosts, supervisor_token=backend.supervisor_token)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

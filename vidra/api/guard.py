@@ -18,9 +18,11 @@ from vidra.api.hosts import Headers, HostPolicy, values
 from vidra.api.refusals import Refusal
 from vidra.api.tokens import matches
 from vidra.credentials.server_token import TokenSource
+from vidra.supervisor.interface import TOKEN_HEADER
 
 FREE: Final = frozenset({"/", "/healthz", "/readyz"})
 """Paths that tell whether we live; `GET` and `HEAD` on exactly these need no token."""
+SHUTDOWN: Final = "/api/shutdown"
 SHOWN_TOKEN: Final = "vidra.token"  # noqa: S105 - the name of a scope key
 """Scope key: the token that counted when a stream was opened, so that rotation can close it."""
 AUTHORISED: Final = "vidra.authorised"
@@ -30,6 +32,7 @@ POLICY_VIOLATION: Final = 1008
 LARGEST_HEAD: Final = 16_384
 """Bytes of all headers; the HTTP library's own bound does not hold for a head that arrives in one piece."""
 
+_SUPERVISOR_HEADER: Final = TOKEN_HEADER.lower().encode()
 _SECURITY_HEADERS: Final = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -43,8 +46,11 @@ _SECURITY_HEADERS: Final = {
 class Guard:
     """Wraps the application; see the module. Raises nothing of its own."""
 
-    def __init__(self, app: ASGIApp, *, tokens: TokenSource, hosts: HostPolicy) -> None:
+    def __init__(
+        self, app: ASGIApp, *, tokens: TokenSource, hosts: HostPolicy, supervisor_token: str | None = None
+    ) -> None:
         self._app, self._tokens, self._hosts = app, tokens, hosts
+        self._supervisor_token = supervisor_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it."""
@@ -93,7 +99,7 @@ class Guard:
         return Refusal(status=403, code="origin_not_allowed", detail=trouble) if trouble else None
 
     def _unauthorised(self, scope: Scope) -> Refusal | None:
-        scope[AUTHORISED] = self._shows_token(scope)
+        scope[AUTHORISED] = self._shows_token(scope) or self._is_supervisor(scope)
         method = scope["method"]
         free = method == "OPTIONS" or (method in {"GET", "HEAD"} and scope["path"] in FREE)
         return None if free or scope[AUTHORISED] else UNAUTHORISED
@@ -106,6 +112,13 @@ class Guard:
             shown = [*shown, *_shown_in_query(scope["query_string"])]
         # Every value is compared, so that the time tells nothing about which one was right.
         return any([matches(text, token) for text in shown])  # noqa: C419 - see above
+
+    def _is_supervisor(self, scope: Scope) -> bool:
+        """Whether our supervisor asks us to end: with its own token, which is good for nothing else."""
+        if self._supervisor_token is None or scope["path"] != SHUTDOWN:
+            return False
+        shown = values(scope["headers"], _SUPERVISOR_HEADER)
+        return len(shown) == 1 and matches(shown[0], self._supervisor_token)
 
 
 def _shown_in_headers(headers: Headers) -> Sequence[str]:

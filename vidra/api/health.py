@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from vidra.api.answers import json_reply
 from vidra.api.client.summary import summary_of
 from vidra.api.context import Context
-from vidra.api.guard import AUTHORISED
+from vidra.api.guard import AUTHORISED, SHUTDOWN
 from vidra.api.metrics import CONTENT_TYPE
 from vidra.api.services import Services
 from vidra.api.tokens import is_loopback
@@ -70,7 +70,7 @@ async def metrics(services: Context) -> Response:
     return Response(services.metrics.text(counts, rooms), media_type=CONTENT_TYPE)
 
 
-@shutdown_router.post("/api/shutdown")
+@shutdown_router.post(SHUTDOWN)
 async def shut_down(services: Context) -> Response:
     """Stop the server: what is under way has three seconds to finish."""
     loop = asyncio.get_running_loop()

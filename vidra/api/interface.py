@@ -138,6 +138,8 @@ class Backend:
     """None leaves the preview routes out, whatever the settings say."""
     clock: Clock = SYSTEM_CLOCK
     supervised: bool = False
-    """Whether a supervisor may end the server with `POST /api/shutdown`."""
+    """Whether the server may be ended with `POST /api/shutdown`."""
+    supervisor_token: str | None = None
+    """What the supervisor shows for that, and for nothing else; see `vidra.supervisor.interface`."""
     request_stop: Callable[[], None] = _nothing
     """Called once when that was asked for; must return at once."""

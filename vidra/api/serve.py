@@ -22,8 +22,10 @@ from vidra.api.tokens import check_strength
 from vidra.credentials.server_token import TokenSource, token_source
 from vidra.engine.observing import preload
 from vidra.errors import VidraError
+from vidra.redaction import register_secret
 from vidra.settings import ServerLogLevel, Settings, load_secrets, load_settings
 from vidra.state import open_state
+from vidra.supervisor.interface import TOKEN_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ def _serve(settings: Settings, listener: socket.socket, tokens: TokenSource, *, 
             tokens=tokens,
             previewer=MediaPreviewer(settings),
             supervised=supervised,
+            supervisor_token=_supervisor_token() if supervised else None,
             request_stop=lambda: servers[0].stop(),  # noqa: PLW0108 - the server is made after the application
         )
         server = Server(create_app(backend))
@@ -74,6 +77,13 @@ def _serve(settings: Settings, listener: socket.socket, tokens: TokenSource, *, 
         log.info("listening on %s:%d", *listener.getsockname()[:2])
         asyncio.run(server.serve(sockets=[listener]))
     return 0
+
+
+def _supervisor_token() -> str | None:
+    token = os.environ.pop(TOKEN_VARIABLE, None)
+    if token:
+        register_secret(token)
+    return token or None
 
 
 def _set_up_logging(settings: Settings) -> None:

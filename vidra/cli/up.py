@@ -64,7 +64,7 @@ async def _run(settings: Settings, *, with_server: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     typer.echo("Starting Vidra ...")
-    async with engine_up(settings, with_server=with_server, on_event=_tell) as ready:
+    async with engine_up(settings, with_server=with_server, on_event=_tell, on_stop=stop.set) as ready:
         _say_ready(settings, ready)
         await stop.wait()
         typer.echo("Stopping ...")

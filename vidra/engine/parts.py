@@ -51,15 +51,17 @@ def worker_part(environment: Mapping[str, str], settings: Settings) -> BackendSp
 
 
 def shim_part(environment: Mapping[str, str], settings: Settings) -> BackendSpec:
-    """Return the HTTP shim on its configured port."""
+    """Return the HTTP shim on its configured port. Asked to stop by a client, it takes the engine with it."""
     server = settings.server
     return BackendSpec(
         name=SHIM,
-        command=(sys.executable, "-m", "vidra.api.serve"),
+        command=(sys.executable, "-m", "vidra.api.serve", "--supervised"),
         env=environment,
         isolated=False,
         port=PortSpec(fixed=server.port, host=server.host, argument=(), handover=PortHandover.RELEASE),
         health=HealthSpec(url="/", expect={"service": server.name}),
+        shutdown_path="/api/shutdown",
+        final_exits=frozenset({0}),
         ends_with_supervisor=True,
         timings=_KEEP_ALIVE,
     )

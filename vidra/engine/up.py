@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -25,7 +25,7 @@ from vidra.engine.startup_status import Phase, write_status
 from vidra.errors import EngineStartFailed
 from vidra.settings import Settings, load_secrets
 from vidra.state import open_state
-from vidra.supervisor.interface import BackendEvent, BackendState
+from vidra.supervisor.interface import BackendEvent, BackendState, StatusChange
 from vidra.supervisor.lock import InstanceLock
 from vidra.supervisor.supervisor import Supervisor
 
@@ -47,10 +47,15 @@ class Ready:
 
 @asynccontextmanager
 async def engine_up(
-    settings: Settings, *, with_server: bool = True, on_event: Callable[[BackendEvent], None] | None = None
+    settings: Settings,
+    *,
+    with_server: bool = True,
+    on_event: Callable[[BackendEvent], None] | None = None,
+    on_stop: Callable[[], None] | None = None,
 ) -> AsyncIterator[Ready]:
     """Run Vidra for as long as the context lasts; what it started is gone when it is left.
 
+    `on_stop` is called when a client has asked the engine to stop; leaving the context is the caller's.
     Without `with_server` the server that `engine.api_url` names is used. Raises `AlreadyRunning` when
     an engine runs for this data folder, `EngineStartFailed` and `EngineUnreachable`.
     """
@@ -59,7 +64,9 @@ async def engine_up(
         status.write(Phase.STARTING)
         try:
             async with AsyncExitStack() as stack:
-                ready = await _start(stack, settings, with_server=with_server, on_event=on_event)
+                ready = await _start(
+                    stack, settings, with_server=with_server, listeners=_listeners(on_event, on_stop)
+                )
                 lock.describe(
                     api_url=ready.api_url,
                     shim_url=ready.shim_url or "",
@@ -78,13 +85,13 @@ async def _start(
     settings: Settings,
     *,
     with_server: bool,
-    on_event: Callable[[BackendEvent], None] | None,
+    listeners: Iterable[Callable[[BackendEvent], None]],
 ) -> Ready:
     supervisor = await stack.enter_async_context(
         Supervisor((), folder=parts_folder(settings), logs=logs_folder(settings), subreaper=True)
     )
-    if on_event is not None:
-        supervisor.subscribe(on_event)
+    for listener in listeners:
+        supervisor.subscribe(listener)
     environment = remote_environment(settings)
     if with_server:
         environment = await _start_server(supervisor, settings)
@@ -94,6 +101,18 @@ async def _start(
     await _await_part(supervisor, WORKER, settings)
     shim_url = await _start_shim(supervisor, settings, environment)
     return Ready(api_url=environment["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
+
+
+def _listeners(
+    on_event: Callable[[BackendEvent], None] | None, on_stop: Callable[[], None] | None
+) -> list[Callable[[BackendEvent], None]]:
+    def hear(event: BackendEvent) -> None:
+        """Stop with the shim: it ends by itself only when a client asked for it, and that means all of us."""
+        left = isinstance(event, StatusChange) and event.new is BackendState.STOPPED
+        if on_stop is not None and left and event.name == SHIM:
+            on_stop()
+
+    return [hear] if on_event is None else [on_event, hear]
 
 
 async def _start_server(supervisor: Supervisor, settings: Settings) -> dict[str, str]:

@@ -42,7 +42,10 @@ class DownloadSettings(Section):
         json_schema_extra={"x-default": "`Vidra` in the user's downloads folder"},
     )
     roots: Annotated[tuple[LocalPath, ...], Accepts("a list of folders")] = Field(
-        default=(), description="Further folders a job may choose as its target; everything else is refused."
+        default_factory=lambda: (Path(platformdirs.user_downloads_dir()),),
+        description="Further folders a job may choose as its target; everything else is refused. "
+        "The Vidra client names the user's downloads folder with each job.",
+        json_schema_extra={"x-default": "the user's downloads folder"},
     )
     temp_dir: LocalPath | None = Field(
         default=None,

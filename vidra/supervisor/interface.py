@@ -142,6 +142,8 @@ class BackendSpec:
     """For services we do not own: what to run when one does not answer, such as a systemd unit."""
     restart_timeout: float = 60.0
     """Limit of one run of the restart command."""
+    final_exits: frozenset[int] = frozenset()
+    """Exit codes that mean "I was asked to leave": no crash, and no further start by ourselves."""
     ends_with_supervisor: bool = False
     """The process dies with us (Linux). Otherwise it lives on and our next start adopts it."""
     log_file: Path | None = None

@@ -7,7 +7,7 @@ one at a time, so a stop during a start or a restart during a stop is just anoth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum, auto, unique
 from typing import Final, assert_never
 
@@ -68,6 +68,7 @@ class Machine:
         owned: bool = True,
         probed: bool = True,
         repairable: bool = False,
+        final_exits: Collection[int] = (),
         crashes: Iterable[float] = (),
         failed: str | None = None,
     ) -> None:
@@ -76,6 +77,7 @@ class Machine:
         self.restarts = 0
         self._timings, self._clock = timings, clock
         self._owned, self._probed, self._repairable = owned, probed, repairable
+        self._final_exits = final_exits
         self._crashes = CrashWindow(limit=timings.crash_limit, window=timings.crash_window, times=crashes)
         self._flaps = FlapDetector()
         self._timers: dict[_Timer, float] = {}
@@ -247,6 +249,9 @@ class Machine:
             self._begin("the chosen port was taken by another program")
         elif exited.permanent is not None:
             self._give_up(exited.permanent)
+        elif exited.report.code in self._final_exits and not exited.report.leftovers:
+            self._timers.clear()
+            self._become(BackendState.STOPPED, f"ended as it was asked to: {exited.report}")
         elif exited.report.code == EX_CONFIG:
             self._give_up(f"exit code {EX_CONFIG}: the program says its configuration is wrong")
         else:

@@ -115,6 +115,7 @@ class Runner:
             owned=spec.owned,
             probed=spec.health is not None,
             repairable=spec.restart_command is not None,
+            final_exits=spec.final_exits,
             crashes=self._memory.record.crashes,
             failed=self._memory.record.failed,
         )
