@@ -39,6 +39,8 @@ class Shell:
     shim: int = 59666
     retries: int = 0
     concurrency: int = 8
+    variables: dict[str, str] = field(default_factory=dict)
+    """Further environment variables of every command."""
     engines: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,14 +66,14 @@ class Shell:
         """Run a command to its end."""
         return subprocess.run(
             self.command(*arguments),
-            capture_output=True, text=True, check=False, timeout=timeout, env=environment(),
+            capture_output=True, text=True, check=False, timeout=timeout, env=environment() | self.variables,
         )  # fmt: skip
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own."""
         return subprocess.Popen(
             self.command(*arguments),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment() | self.variables,
             start_new_session=True,
         )  # fmt: skip
 
@@ -79,9 +81,9 @@ class Shell:
         """Download a page of the site."""
         return self.run("flow", "run", "download-job", self.site.url(path), *arguments)
 
-    def up(self, *, limit: float = 100) -> subprocess.Popen[str]:
+    def up(self, *arguments: str, limit: float = 100) -> subprocess.Popen[str]:
         """Start the engine and return once it is ready."""
-        engine = self.start("up")
+        engine = self.start("up", *arguments)
         self.engines.append(engine)
         deadline = time.monotonic() + limit
         said: list[str] = []
@@ -92,6 +94,17 @@ class Shell:
                 return engine
             assert time.monotonic() < deadline, "".join(said)
         raise AssertionError("the engine ended: " + "".join(said))
+
+    def worker(self, *arguments: str, limit: float = 100) -> subprocess.Popen[str]:
+        """Start a worker by itself and return once its nursery is there."""
+        worker = self.start("worker", *arguments)
+        self.engines.append(worker)
+        deadline = time.monotonic() + limit
+        while not any("vidra.engine.nursery" in p.cmdline() for p in psutil.Process(worker.pid).children()):
+            assert worker.poll() is None, worker.communicate()[0]
+            assert time.monotonic() < deadline, "the worker has no nursery"
+            time.sleep(0.1)
+        return worker
 
     def status(self) -> dict[str, Any]:
         """Return what `vidra status --json` says."""

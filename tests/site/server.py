@@ -59,6 +59,8 @@ class Request:
     """Bytes of the body."""
     client: int = 0
     """The client's port: the same for requests over one connection."""
+    until: float | None = None
+    """Unix time when the last byte of the body had gone out, or the client had left; None before."""
 
 
 class MediaSite:
@@ -218,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body.send(self.wfile, lambda fault: self.site.hits(path, fault))
         finally:
-            self.request_seen.sent = body.sent
+            self.request_seen.sent, self.request_seen.until = body.sent, time.time()
             self.close_connection = self.close_connection or body.closed_short
 
     def _send_framing(self, body: Body) -> None:
