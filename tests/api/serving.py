@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,13 @@ def _serve(loop: asyncio.AbstractEventLoop, server: Server, listener: Any) -> No
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+def free_port() -> int:
+    """Return a port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until(holds: Callable[[], object], what: str, *, within: float = 15.0) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -104,7 +105,19 @@ DEFAULT_OPTIONS: dict[str, Any] = {
     "batch_file": False,
     "force_overwrites": True,
     "write_thumbnail": False,
-    "sponsorblock_mark": [],
+    "sponsorblock_mark": [
+        "sponsor",
+        "intro",
+        "outro",
+        "selfpromo",
+        "preview",
+        "filler",
+        "interaction",
+        "music_offtopic",
+        "hook",
+        "poi_highlight",
+        "chapter",
+    ],
     "sponsorblock_remove": [],
     "limit_rate": "",
 }
@@ -230,8 +243,17 @@ class Listener:
 class VidraClient:
     """What the desktop client does with a back end."""
 
-    def __init__(self, base: str, token: str, *, service: str = "Vidra Download Service") -> None:
+    def __init__(
+        self,
+        base: str,
+        token: str,
+        *,
+        service: str = "Vidra Download Service",
+        downloads: Path | None = None,
+    ) -> None:
+        """Take the folder that the user's client puts files into as `downloads`."""
         self.base, self._service = base, service
+        self._folders = {} if downloads is None else {"paths": {"home": str(downloads)}}
         headers = {"Authorization": f"Bearer {token}", "X-API-Token": token}
         self._http = httpx.Client(
             base_url=base, headers=headers, timeout=30, follow_redirects=True, max_redirects=5
@@ -239,6 +261,16 @@ class VidraClient:
         self._token = token
         self.listeners: list[Listener] = []
         self.jobs: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def adopting(cls, base: str, status_file: Path, *, downloads: Path | None = None) -> VidraClient:
+        """Take over a running server: right name in its health, token from the status file (7.2)."""
+        health = httpx.get(f"{base}/", timeout=2)
+        assert health.status_code == 200
+        assert health.json()["service"] == "Vidra Download Service"
+        startup = json.loads(status_file.read_text(encoding="utf-8"))
+        assert startup["status"] in {"success", "reused"}, startup
+        return cls(base, startup["token"], downloads=downloads)
 
     def close(self) -> None:
         """Hang up everywhere."""
@@ -250,6 +282,13 @@ class VidraClient:
         """Whether a running server is ours: its health, asked without token, names our service."""
         reply = httpx.get(f"{self.base}/", timeout=2)
         return reply.status_code == 200 and reply.json()["service"] == self._service
+
+    def answers(self) -> bool:
+        """Whether the server answers, as the reconnecting client finds out."""
+        try:
+            return self.adopts()
+        except httpx.HTTPError:
+            return False
 
     def start(self) -> Listener:
         """Open the overview; its first message makes the client fetch the list."""
@@ -269,7 +308,7 @@ class VidraClient:
         """Ask for a download with every option the client has, then fetch the detail at once."""
         body = {
             "urls": url,
-            "options": {**DEFAULT_OPTIONS, **options},
+            "options": {**DEFAULT_OPTIONS, **self._folders, **options},
             "metadata": METADATA,
         }
         reply = self._http.post("/api/jobs", json=body)

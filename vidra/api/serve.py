@@ -24,7 +24,7 @@ from vidra.engine.observing import preload
 from vidra.errors import VidraError
 from vidra.redaction import register_secret
 from vidra.settings import ServerLogLevel, Settings, load_secrets, load_settings
-from vidra.state import open_state
+from vidra.state import open_configured_state
 from vidra.supervisor.interface import TOKEN_VARIABLE
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(settings: Settings, listener: socket.socket, tokens: TokenSource, *, supervised: bool) -> int:
     servers: list[Server] = []
-    storage = settings.storage
-    with open_state(
-        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
-    ) as state:
+    with open_configured_state(settings.storage) as state:
         backend = Backend(
             settings=settings,
             state=state,

@@ -22,6 +22,7 @@ from vidra.api.generic.models import (
     RunLogs,
     RunRequest,
 )
+from vidra.api.generic.parameters import check_parameters
 from vidra.api.interface import FlowInfo, FlowNotFound, RunInfo, RunState
 from vidra.api.refusals import GENERIC, PROBLEM
 from vidra.api.services import Services
@@ -68,7 +69,7 @@ async def trigger(
         return Accepted(
             run_id=job.flow_run_ids[-1] if job.flow_run_ids else None, flow=FLOW, job_id=job.job_id
         )
-    await _find(services, name)
+    check_parameters(asked.parameters, (await _find(services, name)).parameters)
     run_id = await services.backend.engine.trigger(
         name, asked.parameters, idempotency_key=key or uuid.uuid4().hex
     )
