@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from vidra.settings.backends import BackendName, BackendSettings, unreserved
 from vidra.settings.constraints import Accepts
 from vidra.settings.downloads import DownloadSettings
 from vidra.settings.engine import EngineSettings
@@ -48,6 +49,11 @@ class Settings(Section):
     engine: EngineSettings = Field(
         default_factory=EngineSettings, description="The Prefect side: embedded server or your own."
     )
+    backends: Annotated[
+        Mapping[BackendName, BackendSettings],
+        AfterValidator(unreserved),
+        Accepts("back ends by name (small letters, digits, `-`, `_`)"),
+    ] = Field(default_factory=dict, description="Programs to start and watch, and services to watch.")
 
     schedules: Annotated[
         Mapping[str, ScheduleSettings], Accepts("schedules by the name of the deployment")
