@@ -7,7 +7,9 @@ VidraError                        exit code 1 unless said otherwise
 │   ├── UrlRefused                an address we will not fetch
 │   └── PathRefused               an output path that would leave its root
 ├── RemoteError                   at a remote edge there are three meanings, and only the first is retried:
-│   ├── TryLater                  passing trouble: 429, 5xx, a broken connection
+│   ├── TryLater                  passing trouble: 5xx, a broken connection
+│   │   ├── SlowDown              the site says we ask too much: 429, a page for robots
+│   │   └── SitePaused            it said so often: it is left alone until a moment
 │   ├── Refused                   credentials or configuration are wrong
 │   │   ├── AuthRequired          the credentials are missing, wrong or expired: sign in again
 │   │   └── WrongServer           another server answers there, or its certificate is not sound
@@ -26,6 +28,8 @@ VidraError                        exit code 1 unless said otherwise
 │   ├── KeyringUnavailable        no usable keyring, a locked one, or one that does not answer
 │   └── VaultDamaged              the encrypted file does not open; it was left alone
 ├── JobNotFound
+├── SourceNotFound                no media server or folder source of this id
+├── ItemNotFound                  nothing in the libraries fits what was asked for
 ├── JobConflict                   the job's status does not allow the command
 ├── EngineError                   the Prefect side: server, worker, deployments
 │   ├── EngineUnreachable
@@ -144,6 +148,21 @@ class TryLater(RemoteError):
         super().__init__(message, url=url, status=status)
 
 
+class SlowDown(TryLater):
+    """The site says that we ask too much: 429, or a page that wants to see a human."""
+
+
+class SitePaused(TryLater):
+    """The site refused so often that nothing is asked of it until `until`; no request was sent."""
+
+    def __init__(self, site: str, *, until: str, seconds: float, reason: str) -> None:
+        self.site, self.until, self.reason = site, until, reason
+        super().__init__(
+            f"{site} is left alone until {until}: {reason} (`vidra site resume {site}` ends that)",
+            retry_after=seconds,
+        )
+
+
 class Refused(RemoteError):
     """The other side wants other credentials or another configuration; trying again is useless."""
 
@@ -252,6 +271,25 @@ class JobNotFound(VidraError, LookupError):
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(f"no job `{job_id}`; `vidra job ls` lists those there are")
+
+
+class SourceNotFound(VidraError, LookupError):
+    """No source has this id or name."""
+
+    def __init__(self, source_id: str, known: Sequence[str] = ()) -> None:
+        self.source_id, self.known = source_id, tuple(known)
+        listed = f"there are: {', '.join(known)}" if known else "there are none yet"
+        super().__init__(f"no source `{source_id}`; {listed} (`vidra source ls`)")
+
+
+class ItemNotFound(VidraError, LookupError):
+    """Nothing in the libraries fits what was asked for."""
+
+    exit_code = 2
+
+    def __init__(self, item: str) -> None:
+        self.item = item
+        super().__init__(f"no library item `{item}`; `vidra library search` finds titles")
 
 
 class JobConflict(VidraError):

@@ -6,16 +6,18 @@ in `history`, what holds them together in `facade`.
 
 from .atomic import atomic_write
 from .facade import JobLock, LockHolder, State
-from .history import Batch, Change, ChangeKind, Cursor, Feed
-from .home import FileState, open_state
+from .history import Batch, BatchOf, Change, ChangeKind, Cursor, Feed, FeedOf
+from .home import FileState, open_configured_state, open_state
 from .memory import MemoryState, memory_state
 
 __all__ = [
     "Batch",
+    "BatchOf",
     "Change",
     "ChangeKind",
     "Cursor",
     "Feed",
+    "FeedOf",
     "FileState",
     "JobLock",
     "LockHolder",
@@ -23,5 +25,6 @@ __all__ = [
     "State",
     "atomic_write",
     "memory_state",
+    "open_configured_state",
     "open_state",
 ]

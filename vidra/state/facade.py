@@ -8,6 +8,7 @@ from typing import Self
 
 from .history import Feed
 from .interface import Archive, EntryStore, JobStore, LogStore, OptionStore
+from .source_interface import SourceStore
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +75,11 @@ class State(ABC):
     @abstractmethod
     def archive(self) -> Archive:
         """The download archive."""
+
+    @property
+    @abstractmethod
+    def sources(self) -> SourceStore:
+        """The configured media servers and folders."""
 
     @abstractmethod
     def entries(self, job_id: str) -> EntryStore:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from .files import StateFiles
 from .frame import Frame, scan
-from .history import Batch, Change, Cursor, Feed
+from .history import BatchOf, Change, Cursor, FeedOf
 from .snapshot import META
 
-Translate = Callable[[Frame], Iterator[Change]]
+Item = TypeVar("Item")
+TranslateTo: TypeAlias = Callable[[Frame], Iterator[Item]]
+Translate: TypeAlias = TranslateTo[Change]
 
 
 class JournalReader:
@@ -109,10 +112,10 @@ def _origin(frame: Frame, current: str) -> str:
     return current
 
 
-class JournalFeed(Feed):
-    """See `Feed`: several journals, each with what makes changes of its frames."""
+class JournalFeed(FeedOf[Item]):
+    """See `FeedOf`: several journals, each with what makes changes of its frames."""
 
-    def __init__(self, files: Mapping[str, tuple[Path, Translate]]) -> None:
+    def __init__(self, files: Mapping[str, tuple[Path, TranslateTo[Item]]]) -> None:
         self._readers = {name: JournalReader(path) for name, (path, _) in files.items()}
         self._translate = {name: translate for name, (_, translate) in files.items()}
 
@@ -120,14 +123,14 @@ class JournalFeed(Feed):
         """Return the cursor behind the latest change."""
         return Cursor(positions=tuple((name, *reader.now()) for name, reader in self._readers.items()))
 
-    def since(self, cursor: Cursor) -> Batch:
+    def since(self, cursor: Cursor) -> BatchOf[Item]:
         """Return what came after the cursor."""
         known = {name: (origin, seq) for name, origin, seq in cursor.positions}
-        changes: list[Change] = []
+        changes: list[Item] = []
         reset = False
         for name, reader in self._readers.items():
             frames, missing = reader.since(*known.get(name, ("?", 0)))
             reset = reset or missing
             changes += [change for frame in frames for change in self._translate[name](frame)]
         behind = Cursor(positions=tuple((name, *reader.at) for name, reader in self._readers.items()))
-        return Batch(changes=() if reset else changes, cursor=behind, reset=reset)
+        return BatchOf(changes=() if reset else changes, cursor=behind, reset=reset)

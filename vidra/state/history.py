@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Final, Self
+from typing import Final, Generic, Self, TypeAlias, TypeVar
 
 from vidra.errors import UsageError
 
@@ -73,24 +73,26 @@ class Change:
     line: LogLine | None = None
 
 
+Item = TypeVar("Item")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Batch:
+class BatchOf(Generic[Item]):
     """Changes in order, and the cursor behind them.
 
     `reset` says that the history back to the asked cursor is not kept any more: read the stores
     anew, then go on from this cursor. The changes are empty then.
     """
 
-    changes: Sequence[Change]
+    changes: Sequence[Item]
     cursor: Cursor
     reset: bool = False
 
 
-class Feed(ABC):
-    """What changed since a cursor, for all jobs or for one.
+class FeedOf(ABC, Generic[Item]):
+    """What changed since a cursor.
 
-    A feed of all jobs tells of jobs and their progress; a feed of one job also of its entries, log
-    lines and options. To miss nothing: take `now()`, then read the stores, then follow from there;
+    To miss nothing: take `now()`, then read the stores, then follow from there;
     a change may be seen twice that way, and as records are whole, that does no harm.
     """
 
@@ -99,12 +101,12 @@ class Feed(ABC):
         """Return the cursor behind the latest change."""
 
     @abstractmethod
-    def since(self, cursor: Cursor) -> Batch:
+    def since(self, cursor: Cursor) -> BatchOf[Item]:
         """Return what came after the cursor, at once; cheap when that is nothing."""
 
     def follow(
         self, cursor: Cursor | None = None, *, stop: threading.Event, poll_s: float = POLL_S
-    ) -> Iterator[Batch]:
+    ) -> Iterator[BatchOf[Item]]:
         """Yield batches that are not empty, from `cursor` (None: from now on) until `stop` is set."""
         place = self.now() if cursor is None else cursor
         while True:
@@ -119,7 +121,9 @@ class Feed(ABC):
             else:
                 stop.wait(poll_s)
 
-    async def afollow(self, cursor: Cursor | None = None, *, poll_s: float = POLL_S) -> AsyncIterator[Batch]:
+    async def afollow(
+        self, cursor: Cursor | None = None, *, poll_s: float = POLL_S
+    ) -> AsyncIterator[BatchOf[Item]]:
         """Yield batches that are not empty, for asyncio; ends when the consumer closes or cancels it."""
         place = self.now() if cursor is None else cursor
         while True:
@@ -129,3 +133,8 @@ class Feed(ABC):
                 yield batch
             else:
                 await asyncio.sleep(poll_s)
+
+
+Batch: TypeAlias = BatchOf[Change]
+Feed: TypeAlias = FeedOf[Change]
+"""The changes of all jobs and their progress; for one job also those of its entries, log lines, options."""

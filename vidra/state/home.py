@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import JobNotFound
@@ -23,6 +24,7 @@ from .interface import Archive, EntryStore, JobStore, LogStore, OptionStore
 from .joblock import FileJobLock
 from .jobs import JournalJobStore
 from .journal import COMPACT_FLOOR, Journal
+from .keyed import JournalKeyedStore
 from .legacy import PLAYLIST_KEY, ImportReport, JobsImport, entries_import, logs_import, options_import
 from .lock import ExclusiveLock
 from .logs import JournalLogStore
@@ -30,9 +32,15 @@ from .naming import checked_job_id
 from .options import JournalOptionStore
 from .records import SCHEMAS
 from .snapshot import Adopt
+from .source_interface import SourceStore
+from .sources import KeyedSourceStore, of_sources
+
+if TYPE_CHECKING:
+    from vidra.settings import StorageSettings
 
 log = logging.getLogger(__name__)
 
+SOURCES_FILE = "sources.json"
 JOBS_FILE, ENTRY_FOLDER, OPTION_FOLDER, LOG_FOLDER, LOCK_FOLDER, ARCHIVE_FILE = (
     "download_state.json",
     "playlist_entries",
@@ -66,6 +74,7 @@ class FileState(State):
             log.warning("not imported from Vidra 1.x: %s", sentence)
         self._jobs = JournalJobStore(self._jobs_db)
         self._archive = FileArchive(data_dir / ARCHIVE_FILE, lock_timeout=lock_timeout)
+        self._sources: tuple[JournalDB, SourceStore] | None = None
         self._options = JournalOptionStore(
             lambda job_id: self._side_file(OPTION_FOLDER, job_id),
             lambda job_id: self._delete(OPTION_FOLDER, job_id),
@@ -97,6 +106,18 @@ class FileState(State):
     def archive(self) -> Archive:
         """The download archive, `archive.txt`."""
         return self._archive
+
+    @property
+    def sources(self) -> SourceStore:
+        """The sources, in `sources.json`."""
+        with self._guard:
+            if self._sources is None:
+                path = self.data_dir / SOURCES_FILE
+                database = self._database(path, _SIDE_FLOOR)
+                keyed, files = JournalKeyedStore(database.journal), {"sources": (path, of_sources(path))}
+                store = KeyedSourceStore(keyed, path=path, clock=self._clock, feed=lambda: JournalFeed(files))
+                self._sources = (database, store)
+            return self._sources[1]
 
     def entries(self, job_id: str) -> EntryStore:
         """Return the job's entries, in `playlist_entries/<job>.json`."""
@@ -142,6 +163,8 @@ class FileState(State):
         with self._guard:
             for database in [*self._side.values(), self._jobs_db]:
                 database.journal.close()
+            if self._sources is not None:
+                self._sources[0].journal.close()
             self._side.clear()
             self._entries.clear()
 
@@ -221,4 +244,11 @@ def open_state(
             tighten(data_dir / folder, FOLDER_MODE)
     return FileState(
         data_dir, clock=clock, log_lines_kept=log_lines_kept, lock_timeout=lock_timeout, repair=repair
+    )
+
+
+def open_configured_state(storage: StorageSettings) -> FileState:
+    """Open the data folder the way the owner's `storage` section says. Raises what `open_state` raises."""
+    return open_state(
+        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
     )

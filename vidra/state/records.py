@@ -16,6 +16,7 @@ from .schema import Schema
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
+SOURCES, STANDINGS, EVENTS = "sources", "standings", "source_events"
 JOBS, PROGRESS, ENTRIES, OPTIONS, LINES, REVISION = (
     "jobs",
     "progress",
@@ -27,7 +28,7 @@ JOBS, PROGRESS, ENTRIES, OPTIONS, LINES, REVISION = (
 """Table names. `revision` holds one document: the version that clients of a log compare."""
 
 SCHEMAS: Mapping[str, Schema] = {
-    name: Schema() for name in (JOBS, PROGRESS, ENTRIES, OPTIONS, LINES, REVISION)
+    name: Schema() for name in (JOBS, PROGRESS, ENTRIES, OPTIONS, LINES, REVISION, SOURCES, STANDINGS, EVENTS)
 }
 
 
@@ -53,12 +54,15 @@ def replaced(record: AnyRecord, fields: Mapping[str, object]) -> AnyRecord:
 
 __all__ = [
     "ENTRIES",
+    "EVENTS",
     "JOBS",
     "LINES",
     "OPTIONS",
     "PROGRESS",
     "REVISION",
     "SCHEMAS",
+    "SOURCES",
+    "STANDINGS",
     "Entry",
     "Job",
     "JobProgress",
