@@ -92,7 +92,8 @@ def _plain_url(value: str, schemes: tuple[str, ...]) -> str:
     return value
 
 
-def _service_url(value: str) -> str:
+def service_url(value: str) -> str:
+    """Return the URL without a closing slash; raise `ValueError` unless it is http(s) without user info."""
     if "@" in urlsplit(_plain_url(value, ("http", "https"))).netloc:
         raise ValueError("expected a URL without user name and password; they belong in the environment")
     return value.rstrip("/")
@@ -140,7 +141,7 @@ OutputTemplate = Annotated[
 ]
 UrlPath = Annotated[NonEmptyStr, AfterValidator(_server_path), Accepts("a URL path that starts with `/`")]
 ServiceUrl = Annotated[
-    NonEmptyStr, AfterValidator(_service_url), Accepts("an http or https URL without user name and password")
+    NonEmptyStr, AfterValidator(service_url), Accepts("an http or https URL without user name and password")
 ]
 ProxyUrl = Annotated[
     NonEmptyStr,

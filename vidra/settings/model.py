@@ -13,7 +13,9 @@ from vidra.settings.constraints import Accepts
 from vidra.settings.downloads import DownloadSettings
 from vidra.settings.engine import EngineSettings
 from vidra.settings.network import NetworkSettings
+from vidra.settings.notices import NoticeSettings
 from vidra.settings.presets import PresetName, PresetSettings
+from vidra.settings.retention import RetentionSettings
 from vidra.settings.schedules import ScheduleSettings
 from vidra.settings.section import Section
 from vidra.settings.server import ServerSettings
@@ -54,6 +56,14 @@ class Settings(Section):
         AfterValidator(unreserved),
         Accepts("back ends by name (small letters, digits, `-`, `_`)"),
     ] = Field(default_factory=dict, description="Programs to start and watch, and services to watch.")
+
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings,
+        description="How long files of subscriptions are kept that say nothing of it themselves.",
+    )
+    notifications: NoticeSettings = Field(
+        default_factory=NoticeSettings, description="Who is told what happens, and how."
+    )
 
     schedules: Annotated[
         Mapping[str, ScheduleSettings], Accepts("schedules by the name of the deployment")
