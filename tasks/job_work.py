@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect.client.schemas.objects import State as FlowState
 from prefect.states import Completed, Failed
 
+from tasks.politeness import Politeness
 from tasks.records import is_playlist, job_metadata, media_entry, playlist_of, stored_entries
 from tasks.reporting import JobReporter, RunLogger
 from tasks.sessions import SessionPool
@@ -18,13 +19,13 @@ from vidra.engine.leftovers import discard_partials
 from vidra.engine.resolution import resolve_job
 from vidra.engine.selection import due, selected
 from vidra.engine.submission import submit
-from vidra.errors import JobConflict, VidraError
+from vidra.errors import JobConflict, SitePaused, VidraError
 from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal
 from vidra.media.request import DownloadRequest
 from vidra.media.session import MediaSession
 from vidra.redaction import redact
 from vidra.settings import Settings, load_settings
-from vidra.state import JobLock, State, open_state
+from vidra.state import FileState, JobLock, open_configured_state
 from vidra.state.interface import TERMINAL, DesiredState, Entry, EntryStatus, Job, JobKind, JobStatus
 
 STARTABLE = frozenset(JobStatus) - TERMINAL
@@ -35,7 +36,14 @@ class JobWork:
     """What the steps of a flow need to work on a job. Made by `open_job`, ended by `close`."""
 
     def __init__(
-        self, job: Job, *, settings: Settings, state: State, lock: JobLock, run_logger: RunLogger
+        self,
+        job: Job,
+        *,
+        settings: Settings,
+        state: FileState,
+        lock: JobLock,
+        run_logger: RunLogger,
+        flow_run_id: str | None,
     ) -> None:
         self.job, self.settings, self.state = job, settings, state
         self._lock = lock
@@ -44,6 +52,13 @@ class JobWork:
         self.reporter = JobReporter(state, job.job_id, run_logger=run_logger)
         self._resolved = resolve_job(job, settings=settings, state=state)
         self.sessions = SessionPool(self._open_session, size=settings.downloads.concurrency)
+        self.politeness = Politeness(
+            settings,
+            state,
+            flow_run_id=flow_run_id,
+            say=lambda text: self.reporter.log(LogLevel.WARNING, text),
+        )
+        self._put_off: list[SitePaused] = []
 
     @property
     def job_id(self) -> str:
@@ -118,9 +133,21 @@ class JobWork:
             for key in filter(None, (media.key, media.entry.archive_key)):
                 self.state.archive.add(key)
         self.reporter.completed(entry, media)
+        if self.job.crashes:  # it gets somewhere: whatever killed earlier runs, it was not this job
+            self.job = self.state.jobs.update(self.job_id, crashes=0)
+
+    def put_off(self, paused: SitePaused, entry: Entry | None = None) -> None:
+        """Leave an entry, or the listing, until the site is asked again; the job ends its run paused."""
+        self._put_off.append(paused)
+        if entry is not None:
+            self.reporter.waiting(entry, paused)
 
     def finish(self) -> None:
-        """Record how the job ended, from what its chosen entries say."""
+        """Record how the job ended, from what its chosen entries say; put off, it has not ended yet."""
+        if self._put_off:
+            first = min(self._put_off, key=lambda paused: paused.until)
+            self._end(JobStatus.PAUSED, f"put off: {first}", resume_at=first.until)
+            return
         statuses = [entry.status for entry in selected(self.job, self.entries())]
         failed, completed = statuses.count(EntryStatus.FAILED), statuses.count(EntryStatus.COMPLETED)
         if not failed:
@@ -131,7 +158,11 @@ class JobWork:
             self._end(JobStatus.FAILED, self._why_all_failed(failed))
 
     def fail(self, error: VidraError) -> None:
-        """Record that the job failed as a whole."""
+        """Record that the job failed as a whole, or that its first site wants to be left alone for now."""
+        if isinstance(error, SitePaused) and not self.job.dry_run:
+            self.put_off(error)
+            self.finish()
+            return
         text = redact(str(error))
         self.reporter.log(LogLevel.ERROR, text)
         self._end(JobStatus.FAILED, text)
@@ -158,6 +189,7 @@ class JobWork:
     def close(self) -> None:
         """End the threads, release the job and close the state."""
         self.sessions.close()
+        self.politeness.close()
         self._lock.release()
         self.state.close()
 
@@ -171,7 +203,7 @@ class JobWork:
         first = next(entry.error for entry in self.entries() if entry.status is EntryStatus.FAILED)
         return first or "unknown error" if failed == 1 else f"all {failed} entries failed; the first: {first}"
 
-    def _end(self, status: JobStatus, error: str | None) -> None:
+    def _end(self, status: JobStatus, error: str | None, *, resume_at: str | None = None) -> None:
         done = [entry for entry in self.entries() if entry.status is EntryStatus.COMPLETED]
         single = done[0].main_file if self.job.kind is JobKind.VIDEO and done else None
         self.job = self.state.jobs.transition(
@@ -181,6 +213,7 @@ class JobWork:
             error=error,
             main_file=single,
             crashes=0,
+            resume_at=resume_at,
             finished_at=iso(SYSTEM_CLOCK.now()),
         )
 
@@ -204,33 +237,36 @@ def open_job(request: DownloadRequest, *, run_logger: RunLogger, flow_run_id: st
     `submit` and `resolve_job` raise; a stored job is failed with that error.
     """
     settings = load_settings()
-    storage = settings.storage
-    state = open_state(
-        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
-    )
+    state = open_configured_state(settings.storage)
+    try:
+        return _take_hold(request, settings, state, run_logger=run_logger, flow_run_id=flow_run_id)
+    except BaseException:
+        state.close()
+        raise
+
+
+def _take_hold(
+    request: DownloadRequest,
+    settings: Settings,
+    state: FileState,
+    *,
+    run_logger: RunLogger,
+    flow_run_id: str | None,
+) -> JobWork:
     job = (
         state.jobs.get(request.job_id) if request.job_id else submit(request, settings=settings, state=state)
     )
     lock = state.job_lock(job.job_id, purpose=f"flow run {flow_run_id}")
     if not lock.try_acquire():
         raise JobConflict(job.job_id, f"being worked on ({lock.holder()})", "start")
-    job = state.jobs.get(job.job_id)  # what was wished before the lock was ours counts
-    if job.status in TERMINAL or job.desired is not DesiredState.RUN:
-        lock.release()
-        wish = job.status if job.status in TERMINAL else f"to {job.desired}"
-        raise JobConflict(job.job_id, wish, "start")
-    runs = tuple(dict.fromkeys((*job.flow_run_ids, *([flow_run_id] if flow_run_id else []))))
-    job = state.jobs.transition(
-        job.job_id,
-        JobStatus.STARTING,
-        allowed_from=STARTABLE,
-        started_at=iso(SYSTEM_CLOCK.now()),
-        finished_at=None,
-        error=None,
-        flow_run_ids=runs[-20:],
-    )
     try:
-        return JobWork(job, settings=settings, state=state, lock=lock, run_logger=run_logger)
+        job = _started(state, state.jobs.get(job.job_id), flow_run_id)
+        return JobWork(
+            job, settings=settings, state=state, lock=lock, run_logger=run_logger, flow_run_id=flow_run_id
+        )
+    except JobConflict:
+        lock.release()
+        raise
     except VidraError as error:
         state.jobs.transition(
             job.job_id, JobStatus.FAILED, allowed_from=STARTABLE, error=redact(str(error)),
@@ -238,3 +274,21 @@ def open_job(request: DownloadRequest, *, run_logger: RunLogger, flow_run_id: st
         )  # fmt: skip
         lock.release()
         raise
+
+
+def _started(state: FileState, job: Job, flow_run_id: str | None) -> Job:
+    """Return the job marked as begun; what was wished before its lock was ours counts."""
+    if job.status in TERMINAL or job.desired is not DesiredState.RUN:
+        wish = job.status if job.status in TERMINAL else f"to {job.desired}"
+        raise JobConflict(job.job_id, wish, "start")
+    runs = tuple(dict.fromkeys((*job.flow_run_ids, *([flow_run_id] if flow_run_id else []))))
+    return state.jobs.transition(
+        job.job_id,
+        JobStatus.STARTING,
+        allowed_from=STARTABLE,
+        started_at=iso(SYSTEM_CLOCK.now()),
+        finished_at=None,
+        error=None,
+        resume_at=None,
+        flow_run_ids=runs[-20:],
+    )

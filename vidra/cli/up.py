@@ -15,7 +15,7 @@ import typer
 
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
-from vidra.errors import AlreadyRunning, EngineStartFailed
+from vidra.errors import AlreadyRunning, EngineStartFailed, UsageError
 
 if TYPE_CHECKING:
     from vidra.engine.up import Ready
@@ -34,15 +34,20 @@ def up(
     *,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
     no_server: Annotated[
-        bool, typer.Option("--no-server", help="Use the Prefect server of `engine.api_url`.")
+        bool,
+        typer.Option("--no-server", help="Start no server; implied when `engine.api_url` names one."),
     ] = False,
 ) -> None:
     """Run server, schedules, worker and API until Ctrl-C, SIGTERM or `vidra down`.
 
     A second `vidra up` for the same data folder says where the first one is, and ends with 0.
+    With `engine.api_url` (PREFECT_API_URL) set, that server is used and none is started.
     """
     invocation = Invocation.of(ctx)
     settings = invocation.settings()
+    if no_server and settings.engine.api_url is None:
+        raise UsageError("--no-server needs a server: set `engine.api_url` or PREFECT_API_URL")
+    no_server = settings.engine.api_url is not None
     os.environ.update(invocation.environment())  # the parts load the same settings by themselves
     raise typer.Exit(_detached(settings, no_server) if detach else _attached(settings, no_server))
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 from vidra.clock import SYSTEM_CLOCK, iso
@@ -22,15 +23,17 @@ from vidra.engine.parts import SERVER, SHIM, WORKER, server_part, shim_part, wor
 from vidra.engine.running import logs_folder, parts_folder
 from vidra.engine.starter import PrefectStarter
 from vidra.engine.startup_status import Phase, write_status
-from vidra.errors import EngineStartFailed
+from vidra.errors import EngineError, EngineStartFailed, EngineUnreachable
 from vidra.settings import Settings, load_secrets
-from vidra.state import open_state
+from vidra.state import open_configured_state
 from vidra.supervisor.interface import BackendEvent, BackendState, StatusChange
 from vidra.supervisor.lock import InstanceLock
 from vidra.supervisor.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
+ROUND: Final = 5.0
+"""Seconds between two looks for slots that killed runs still hold."""
 _UP: Final = frozenset({BackendState.HEALTHY})
 _OVER: Final = frozenset({BackendState.HEALTHY, BackendState.FAILED, BackendState.FOREIGN})
 
@@ -75,7 +78,7 @@ async def engine_up(
                 )
                 status.write(Phase.SUCCESS)
                 yield ready
-        except EngineStartFailed as error:
+        except EngineError as error:
             status.write(Phase.ERROR, str(error))
             raise
 
@@ -126,7 +129,7 @@ async def _start_server(supervisor: Supervisor, settings: Settings) -> dict[str,
 async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool) -> list[str]:
     """Put Prefect's books and our jobs in order, then declare what runs by itself."""
     from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - imports Prefect, 1.3 s
-    from vidra.engine.limits import release_dead_leases  # noqa: PLC0415 - the same
+    from vidra.engine.limits import apply_declared_limits, release_dead_leases  # noqa: PLC0415 - the same
     from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - the same
     from vidra.engine.recovery import Recovery  # noqa: PLC0415 - the same
 
@@ -134,16 +137,27 @@ async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool)
     for run in await reconcile(home, only_ours=shared):
         log.warning("flow run %s (%s) was dead; it is marked so now", run.name, run.flow_run_id)
     await release_dead_leases(home)
+    await apply_declared_limits(settings.limits)
     await apply_deployments(declared_deployments(settings))
-    storage = settings.storage
-    state = open_state(
-        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
-    )
+    state = open_configured_state(settings.storage)
     stack.callback(state.close)
     recovery = Recovery(state, JobCommands(state, PrefectStarter(), settings=settings), home=home)
     revived = await recovery.sweep()
     await stack.enter_async_context(_background(recovery.keep_going()))
+    await stack.enter_async_context(_background(_keep_releasing(home)))
     return revived
+
+
+async def _keep_releasing(home: Path) -> None:
+    """Give back the slots of killed runs for as long as the engine is up."""
+    from vidra.engine.limits import release_dead_leases  # noqa: PLC0415 - loaded by now
+
+    while True:
+        await asyncio.sleep(ROUND)
+        try:
+            await release_dead_leases(home, only_killed=True)
+        except EngineUnreachable as error:
+            log.info("slots of killed runs stay taken for now: %s", error)
 
 
 async def _start_shim(supervisor: Supervisor, settings: Settings, environment: dict[str, str]) -> str | None:

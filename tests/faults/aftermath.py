@@ -1,0 +1,90 @@
+"""What must hold after any fault: files whole, nothing fetched twice, Prefect's books in order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from tests.cli.shell import Shell
+from vidra.engine.environment import applied
+from vidra.engine.running import engine_environment
+from vidra.settings import load_settings
+
+DONE = frozenset({"completed"})
+
+
+def finished(shell: Shell) -> bool:
+    """Return whether every job has arrived; a job that failed is told at once."""
+    statuses = [job["status"] for job in _jobs(shell)]
+    assert "failed" not in statuses, _jobs(shell)
+    return bool(statuses) and all(status in DONE for status in statuses)
+
+
+def _jobs(shell: Shell) -> list[dict[str, Any]]:
+    """Read the jobs as another process does; quicker than the command line, which starts an interpreter."""
+    from vidra.state import open_state
+
+    state = open_state(shell.data)
+    try:
+        return [job.model_dump(mode="json") for job in state.jobs.list()]
+    finally:
+        state.close()
+
+
+def completed_entries(shell: Shell) -> int:
+    """Return how many entries of all jobs are done."""
+    from vidra.state import open_state
+
+    state = open_state(shell.data)
+    try:
+        return sum(
+            entry.status.value == "completed"
+            for job in state.jobs.list()
+            for entry in state.entries(job.job_id).all()
+        )
+    finally:
+        state.close()
+
+
+def damaged(shell: Shell, original: Path) -> list[str]:
+    """Return the files of the library that are not, byte for byte, what the site has."""
+    wanted = hashlib.sha256(original.read_bytes()).hexdigest()
+    library = shell.root / "library"
+    return [
+        name for name in shell.shelf() if hashlib.sha256((library / name).read_bytes()).hexdigest() != wanted
+    ]
+
+
+def bytes_per_address(shell: Shell, containing: str) -> dict[str, int]:
+    """Return how many bytes of each file the site has sent."""
+    sent: defaultdict[str, int] = defaultdict(int)
+    for request in shell.site.requests(containing):
+        if request.path.startswith("/f/") and request.method == "GET":
+            sent[request.path] += request.sent
+    return dict(sent)
+
+
+def unfinished_runs(shell: Shell) -> list[dict[str, Any]]:
+    """Return the flow runs of jobs that Prefect shows as under way."""
+    listed: list[dict[str, Any]] = json.loads(shell.run("flow", "runs", "--json", "--limit", "200").stdout)
+    return [run for run in listed if not run["final"] and run["job_id"]]
+
+
+def active_slots(shell: Shell) -> int:
+    """Return how many slots of all global limits are taken (PF-06)."""
+    import asyncio
+
+    from vidra.engine.runs import connected_client
+
+    async def count() -> int:
+        async with connected_client() as client:
+            limits = await client.read_global_concurrency_limits(limit=200, offset=0)
+        return sum(limit.active_slots for limit in limits if not limit.slot_decay_per_second)
+
+    environment = engine_environment(load_settings(config=shell.config, environ={}))
+    assert environment is not None
+    with applied(environment):
+        return asyncio.run(count())

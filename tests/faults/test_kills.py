@@ -1,0 +1,111 @@
+"""Single processes and pairs of them killed during a download: the job arrives once, whoever is gone."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import psutil
+import pytest
+
+from tests.cli.shell import Shell
+from tests.engine.polling import wait_until
+from tests.faults.aftermath import active_slots, bytes_per_address, damaged, finished, unfinished_runs
+
+pytestmark = [pytest.mark.slow]
+
+LIMIT: Final = 120.0
+"""Seconds until the job has to be there, PF-02."""
+RATE: Final = 60_000
+
+
+class Victim(StrEnum):
+    """A process of a running engine, by what its command line says."""
+
+    SERVER = "vidra.engine.serve"
+    WORKER = "vidra.engine.work"
+    NURSERY = "vidra.engine.nursery"
+    SHIM = "vidra.api.serve"
+    UP = "up"
+    RUN = "a fork of the nursery"
+
+
+def _find(shell: Shell, victim: Victim) -> list[psutil.Process]:
+    processes = {process.pid: process for process in shell.processes()}
+    if victim is Victim.RUN:
+        return [process for process in processes.values() if _is_run(process, processes)]
+    return [
+        process
+        for process in processes.values()
+        if victim in process.cmdline() and not _is_run(process, processes)
+    ]
+
+
+def _is_run(process: psutil.Process, others: dict[int, psutil.Process]) -> bool:
+    parent = others.get(process.ppid())
+    return parent is not None and Victim.NURSERY in parent.cmdline() and Victim.NURSERY in process.cmdline()
+
+
+def _kill(shell: Shell, victims: Sequence[Victim]) -> None:
+    """Kill them in one go; each of them must be there."""
+    found = {victim: _find(shell, victim) for victim in victims}
+    assert all(found.values()), found
+    for process in itertools.chain.from_iterable(found.values()):
+        process.send_signal(signal.SIGKILL)
+
+
+def _survives(shell: Shell, victims: Sequence[Victim], number: int) -> None:
+    """Kill them in the middle of a download; the job arrives, in one fetch, and Prefect's books are right."""
+    tag = f"tag{shell.shim}n{number}"
+    path = f"/p/rate{RATE},etag1,{tag}/m/vid001.mp4"
+    asked = shell.run(
+        "flow", "run", "download-job", shell.site.url(path), "--detach", "--option", "embed_metadata=false"
+    )
+    assert asked.returncode == 0, asked.stderr
+    wait_until(lambda: _partial(shell.root) > 100_000, 60)
+
+    _kill(shell, victims)
+    if Victim.UP in victims:
+        for engine in shell.engines:
+            engine.communicate(timeout=30)
+        shell.engines.clear()
+        shell.up()
+    wait_until(lambda: finished(shell), LIMIT)
+
+    size = shell.site.file("m/vid001.mp4").stat().st_size
+    (sent,) = bytes_per_address(shell, tag).values()
+    assert sent < size * 1.9, (victims, sent)
+    assert len(shell.shelf()) == number + 1, (victims, shell.shelf())
+    assert damaged(shell, shell.site.file("m/vid001.mp4")) == []
+    wait_until(lambda: not unfinished_runs(shell), 60)
+    wait_until(lambda: active_slots(shell) == 0, 60)
+
+
+def _partial(root: Path) -> int:
+    return max((path.stat().st_size for path in root.rglob("*.part")), default=0)
+
+
+@pytest.mark.timeout(400)
+def test_a_download_survives_the_death_of_its_engine(shell: Shell) -> None:
+    """PF-02, short: the server; the process of the run; `vidra up` itself."""
+    shell.up()
+    for number, victims in enumerate([(Victim.SERVER,), (Victim.RUN, Victim.SERVER), (Victim.UP,)]):
+        _survives(shell, victims, number)
+    shell.down()
+
+
+ALL: Final = tuple(itertools.chain(((one,) for one in Victim), itertools.combinations(Victim, 2)))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_download_survives_the_death_of_every_process_and_every_pair(shell: Shell) -> None:
+    """PF-02: six processes alone and the fifteen pairs of them."""
+    shell.up()
+    for number, victims in enumerate(ALL):
+        _survives(shell, victims, number)
+    shell.down()
