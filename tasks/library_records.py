@@ -8,10 +8,11 @@ from typing import Any, cast
 import orjson
 
 from vidra.library.records import ItemRecord, SectionRecord, key_of
-from vidra.servers.interface import Credit, Item, MediaFile, Row, Section
+from vidra.servers.interface import Credit, Item, MediaFile, Row, Score, Section
 
 _FILE = tuple(MediaFile.__slots__)
 _CREDIT = tuple(Credit.__slots__)
+_SCORE = tuple(Score.__slots__)
 
 
 def item_record(item: Item, section: str) -> ItemRecord:
@@ -87,6 +88,8 @@ def _details(item: Item) -> str | None:
         details["content_rating"] = item.content_rating
     if item.art:
         details["art"] = item.art
+    if item.scores:
+        details["scores"] = [_filled(score, _SCORE) for score in item.scores]
     if item.credits:
         details["credits"] = [_filled(credit, _CREDIT) for credit in item.credits]
     if item.files:

@@ -206,6 +206,17 @@ class MediaFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """What others think of an item, 0 to 10; `image` tells whose score it is (`imdb://…`), `kind` of whom."""
+
+    value: float
+    image: str = ""
+    kind: str = ""
+    """`critic` or `audience`, where the server says."""
+    votes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
     """A film, show, season, episode, track …; what the server did not say is None or empty."""
 
@@ -222,6 +233,7 @@ class Item:
     duration_ms: int | None = None
     rating: float | None = None
     """0 to 10, as the server shows it."""
+    scores: tuple[Score, ...] = ()
     user_rating: float | None = None
     content_rating: str | None = None
     genres: tuple[str, ...] = ()
@@ -376,8 +388,8 @@ class MediaServer(ABC):
         """Tell the server how far a playback is."""
 
     @abstractmethod
-    async def mark_watched(self, item_id: str) -> None:
-        """Mark as watched."""
+    async def mark_watched(self, item_id: str, *, at: datetime | None = None) -> None:
+        """Mark as watched; `at` is when it was, where the server can be told."""
 
     @abstractmethod
     async def mark_unwatched(self, item_id: str) -> None:

@@ -183,9 +183,10 @@ class JellyfinServer(MediaServer):
             case _:
                 assert_never(progress.state)
 
-    async def mark_watched(self, item_id: str) -> None:
+    async def mark_watched(self, item_id: str, *, at: datetime | None = None) -> None:
         """Mark as played."""
-        await self._played("POST", item_id)
+        date = None if at is None else {"datePlayed": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        await self._played("POST", item_id, date)
 
     async def mark_unwatched(self, item_id: str) -> None:
         """Mark as not played."""
@@ -249,8 +250,8 @@ class JellyfinServer(MediaServer):
             answer = await self._own(new, old, query)
         return _items(answer if isinstance(answer, dict) else {"Items": answer})
 
-    async def _played(self, method: str, item_id: str) -> None:
-        await self._own(f"/UserPlayedItems/{item_id}", f"/PlayedItems/{item_id}", None, method)
+    async def _played(self, method: str, item_id: str, query: Query = None) -> None:
+        await self._own(f"/UserPlayedItems/{item_id}", f"/PlayedItems/{item_id}", query, method)
 
     async def _set_position(self, progress: Progress) -> None:
         at = progress.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if progress.at else None

@@ -11,6 +11,7 @@ from vidra.servers.interface import (
     ItemKind,
     Markers,
     MediaFile,
+    Score,
     Section,
     SectionKind,
     Span,
@@ -78,6 +79,7 @@ def item(fields: Fields, section_id: str | None = None) -> Item | None:
         released=(text(fields, "PremiereDate") or "")[:10] or None,
         duration_ms=_milliseconds(fields, "RunTimeTicks"),
         rating=number(fields, "CommunityRating"),
+        scores=_scores(fields),
         user_rating=number(user_data, "Rating"),
         content_rating=text(fields, "OfficialRating"),
         genres=texts(fields, "Genres"),
@@ -133,6 +135,12 @@ def _user_data(fields: Fields) -> Fields:
 def _milliseconds(fields: Fields, name: str) -> int | None:
     ticks = integer(fields, name)
     return None if ticks is None else ticks // TICKS_PER_MS
+
+
+def _scores(fields: Fields) -> tuple[Score, ...]:
+    """Return the critics' score, which Jellyfin has from Rotten Tomatoes in per cent."""
+    critics = number(fields, "CriticRating")
+    return () if critics is None else (Score(value=critics / 10, image="rottentomatoes://", kind="critic"),)
 
 
 def _guids(fields: Fields) -> tuple[str, ...]:

@@ -184,11 +184,11 @@ class LocalServer(MediaServer):
             progress.item_id, replace(before, watched=watched, position_ms=position, last_viewed_at=at)
         )
 
-    async def mark_watched(self, item_id: str) -> None:
+    async def mark_watched(self, item_id: str, *, at: datetime | None = None) -> None:
         """Write it down."""
-        before = self._book.get(item_id)
+        before, moment = self._book.get(item_id), at or self._clock.now()
         count = before.play_count + 1
-        self._book.put(item_id, WatchState(watched=True, play_count=count, last_viewed_at=self._clock.now()))
+        self._book.put(item_id, WatchState(watched=True, play_count=count, last_viewed_at=moment))
 
     async def mark_unwatched(self, item_id: str) -> None:
         """Write it down."""

@@ -85,6 +85,7 @@ class PlexServer(MediaServer):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._token = token
+        self._tells_changes: set[str] = set()
         self._wire = Wire(
             client,
             route,
@@ -198,8 +199,9 @@ class PlexServer(MediaServer):
         session = {"X-Plex-Session-Identifier": progress.session}
         await self._wire.request("POST", "/:/timeline", params=query, headers=session)
 
-    async def mark_watched(self, item_id: str) -> None:
-        """Scrobble."""
+    async def mark_watched(self, item_id: str, *, at: datetime | None = None) -> None:
+        """Scrobble; Plex takes the instant of the request for the date."""
+        del at
         await self._wire.request("PUT", "/:/scrobble", params={"identifier": LIBRARY, "key": item_id})
 
     async def mark_unwatched(self, item_id: str) -> None:
@@ -255,7 +257,9 @@ class PlexServer(MediaServer):
                 return
 
     async def _check_fields(self, section: Section, kind: ItemKind) -> None:
-        """Raise `Missing` unless this section can be asked for changes."""
+        """Raise `Missing` unless this section can be asked for changes; the answer is about all its kinds."""
+        if section.id in self._tells_changes:
+            return
         query = {"type": plex_items.TYPES[kind], "includeMeta": 1}
         container = await self._container(
             f"/library/sections/{section.id}/all", _window(query, 0, 0), _paging(0, 0)
@@ -265,6 +269,7 @@ class PlexServer(MediaServer):
         fields = {text(field, "key") for entry in types for field in objects(entry, "Field")}
         if not any(name and name.rpartition(".")[2] == "updatedAt" for name in fields):
             raise Missing(f"section {section.id} cannot be asked for changes (no field `updatedAt`)")
+        self._tells_changes.add(section.id)
 
     async def _metadata(self, item_id: str, query: Query) -> Fields:
         container = await self._container(f"/library/metadata/{item_id}", query)

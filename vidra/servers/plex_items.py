@@ -17,6 +17,7 @@ from vidra.servers.interface import (
     MediaFile,
     Row,
     RowKind,
+    Score,
     Section,
     SectionKind,
     ServerOffer,
@@ -93,6 +94,7 @@ def item(fields: Fields) -> Item | None:
         released=text(fields, "originallyAvailableAt"),
         duration_ms=integer(fields, "duration"),
         rating=_rating(fields),
+        scores=_scores(fields),
         user_rating=number(fields, "userRating"),
         content_rating=text(fields, "contentRating"),
         genres=tuple(tag for entry in objects(fields, "Genre") if (tag := text(entry, "tag"))),
@@ -218,6 +220,22 @@ def _is_bare_https(uri: str, address: str | None) -> bool:
 def _rating(fields: Fields) -> float | None:
     value = number(fields, "rating")
     return number(fields, "audienceRating") if value is None else value
+
+
+def _scores(fields: Fields) -> tuple[Score, ...]:
+    """Return the scores: a list in answers about one item, single fields in listings."""
+    found = [
+        Score(value=value, image=text(entry, "image") or "", kind=text(entry, "type") or "")
+        for entry in objects(fields, "Rating")
+        if (value := number(entry, "value")) is not None
+    ]
+    for name, kind in (("rating", "critic"), ("audienceRating", "audience")):
+        value, image = number(fields, name), text(fields, f"{name}Image") or ""
+        if value is None or (not image and kind == "critic"):
+            continue
+        votes = integer(fields, "imdbRatingCount") if image.startswith("imdb://") else None
+        found.append(Score(value=value, image=image, kind=kind, votes=votes))
+    return tuple(found)
 
 
 def _guids(fields: Fields) -> tuple[str, ...]:
