@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio.to_thread
 from prefect import task
 
 from tasks.job_work import JobWork
 from tasks.retry_policy import retry_policy
-from vidra.media.interface import Stage
+from vidra.media.interface import LogLevel, Stage
 from vidra.redaction import redact_url
 
 LISTING_TIMEOUT = 600.0
@@ -15,12 +17,13 @@ LISTING_TIMEOUT = 600.0
 
 
 @task(name="list entries", task_run_name="list {label}")
-async def list_url(work: JobWork, url: str, label: str) -> str:  # noqa: ARG001 - `label` names the run
+async def list_url(work: JobWork, url: str, label: str) -> str:
     """Ask what the URL is: one item, or a list of them. Raises the media room's errors.
 
     The listing stays with the work; Prefect would keep what is returned until the end of the run.
     """
-    listing = await work.sessions.run(lambda session, stop: work.list(session, url, stop))
+    async with work.politeness.asking(url, who=label):
+        listing = await work.sessions.run(lambda session, stop: work.list(session, url, stop))
     work.listings.append(listing)
     return f"{len(listing.entries)} entries"
 
@@ -33,5 +36,11 @@ async def list_entries(work: JobWork) -> None:
     policy = retry_policy(work.settings.downloads)
     ask = list_url.with_options(timeout_seconds=LISTING_TIMEOUT, **policy)
     for url in work.job.urls:
-        await ask(work, url, redact_url(url))
+        label = redact_url(url)
+        await work.politeness.patiently(
+            partial(ask, work, url, label),
+            url,
+            who=label,
+            waits=lambda paused: work.reporter.log(LogLevel.INFO, f"waits: {paused}"),
+        )
     await anyio.to_thread.run_sync(work.store_listings)

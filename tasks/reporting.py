@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
-from vidra.errors import VidraError
+from vidra.errors import SitePaused, VidraError
 from vidra.media.interface import DownloadedMedia, LogLevel, Progress, Stage
 from vidra.redaction import redact
 from vidra.state import State
@@ -91,6 +91,13 @@ class JobReporter:
     def started(self, entry: Entry) -> None:
         """Mark the entry as being worked on; what an earlier attempt left behind is cleared."""
         self._entries.update(entry.index, status=EntryStatus.ACTIVE, error=None, error_at=None, progress=None)
+
+    def waiting(self, entry: Entry, paused: SitePaused) -> None:
+        """Say that the entry waits for a site that is left alone; it has not failed."""
+        self._entries.update(
+            entry.index, status=EntryStatus.PENDING, error=redact(str(paused)), progress=None
+        )
+        self.log(LogLevel.INFO, f"waits: {paused}", entry=entry)
 
     def completed(self, entry: Entry, media: DownloadedMedia) -> None:
         """Record the verified result of an entry."""

@@ -10,7 +10,7 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 
-from vidra.errors import TryLater
+from vidra.errors import SitePaused, TryLater
 from vidra.settings import DownloadSettings
 
 RetryCondition = Callable[[Task[..., Any], TaskRun, State[Any]], Awaitable[bool]]
@@ -52,8 +52,8 @@ def only_try_later(cap: float) -> RetryCondition:
     async def condition(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
         """Judge the state a task has failed with."""
         error = state.data
-        if not isinstance(error, TryLater):
-            return False
+        if not isinstance(error, TryLater) or isinstance(error, SitePaused):
+            return False  # a paused site is waited for by whoever can put the entry off
         wanted = error.retry_after or 0.0
         if wanted > cap:
             return False

@@ -94,12 +94,15 @@ def test_retry_after_is_waited_out(workshop: Workshop) -> None:
     assert asked[1].at - asked[0].at >= 2.0
 
 
-def test_a_longer_retry_after_than_the_cap_fails_at_once(workshop: Workshop) -> None:
-    """Nobody waits an hour inside a task; the message says what was asked for."""
-    job, _ = workshop.download(workshop.faulty("s429x*,ra3600"))
+def test_a_longer_retry_after_than_the_cap_puts_the_job_off(workshop: Workshop) -> None:
+    """Nobody waits an hour inside a task; the job says until when it waits, and has not failed."""
+    job, outcome = workshop.download(workshop.faulty("s429x*,ra3600"))
 
     asked = [r for r in workshop.site.requests(f"tag{workshop.tag}") if r.path.startswith("/f/")]
-    assert job.status is JobStatus.FAILED
+    assert outcome.status is RunStatus.COMPLETED
+    assert (job.status, job.desired) == (JobStatus.PAUSED, DesiredState.RUN)
+    assert job.resume_at is not None
+    assert [entry.status for entry in workshop.entries(job)] == [EntryStatus.PENDING]
     assert len(asked) == 1
 
 

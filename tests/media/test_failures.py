@@ -26,6 +26,7 @@ from vidra.errors import (
     Missing,
     PostprocessingFailed,
     Refused,
+    SlowDown,
     TryLater,
     UrlRefused,
     VidraError,
@@ -109,7 +110,8 @@ def test_the_class_is_translated(name: str) -> None:
     [
         *[(status, Refused) for status in (401, 403, 407, 451)],
         *[(status, Missing) for status in (404, 410)],
-        *[(status, TryLater) for status in (408, 429, 500, 502, 503, 504)],
+        (429, SlowDown),
+        *[(status, TryLater) for status in (408, 500, 502, 503, 504)],
         (418, MediaError),
     ],
 )
@@ -124,7 +126,8 @@ def test_an_http_status_decides(status: int, expected: type[VidraError]) -> None
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Sign in to confirm you’re not a bot", TryLater),
+        ("Sign in to confirm you’re not a bot", SlowDown),
+        ("Got HTTP Error 403 caused by Cloudflare anti-bot challenge", SlowDown),
         ("This video is private. Use --cookies", Refused),
         ("This video has been removed by the uploader", Missing),
         ("Join this channel to get access to members-only content", Refused),

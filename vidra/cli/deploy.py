@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,8 @@ from vidra.errors import EngineUnreachable
 
 if TYPE_CHECKING:
     from vidra.engine.deployments import Change
+    from vidra.engine.limits import LimitChange
+    from vidra.settings import Settings
 
 app = typer.Typer()
 
@@ -27,9 +30,7 @@ def deploy(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array instead.")] = False,
 ) -> None:
     """Create what is missing and update what differs; what a person paused in the UI stays paused."""
-    from vidra.engine.declared import declared_deployments  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - the same
-    from vidra.engine.environment import applied  # noqa: PLC0415 - the same
+    from vidra.engine.environment import applied  # noqa: PLC0415 - 0.2 s
     from vidra.engine.running import engine_environment  # noqa: PLC0415 - the same
 
     settings = Invocation.of(ctx).settings()
@@ -37,19 +38,34 @@ def deploy(
     if environment is None:
         raise EngineUnreachable("no engine runs here: start `vidra up`, or set PREFECT_API_URL")
     with applied(environment):
-        changes = asyncio.run(apply_deployments(declared_deployments(settings), dry_run=dry_run))
+        changes, limits = asyncio.run(_apply(settings, dry_run=dry_run))
     if as_json:
-        typer.echo(json.dumps([_as_json(change) for change in changes], indent=2))
+        shown = [
+            *({"deployment": change.deployment, **_as_json(change)} for change in changes),
+            *({"limit": change.name, **_as_json(change)} for change in limits),
+        ]
+        typer.echo(json.dumps(shown, indent=2))
         return
     for change in changes:
-        typer.echo(f"{change.kind.value:<8}{change.deployment}")
-        for difference in change.differences:
-            typer.echo(f"        {difference}")
+        _tell(change.deployment, change)
+    for limit in limits:
+        _tell(f"limit {limit.name}", limit)
 
 
-def _as_json(change: Change) -> dict[str, object]:
-    return {
-        "deployment": change.deployment,
-        "change": change.kind.value,
-        "differences": list(change.differences),
-    }
+async def _apply(settings: Settings, *, dry_run: bool) -> tuple[Sequence[Change], Sequence[LimitChange]]:
+    from vidra.engine.declared import declared_deployments  # noqa: PLC0415 - as above
+    from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - the same
+    from vidra.engine.limits import apply_declared_limits  # noqa: PLC0415 - the same
+
+    changes = await apply_deployments(declared_deployments(settings), dry_run=dry_run)
+    return changes, await apply_declared_limits(settings.limits, dry_run=dry_run)
+
+
+def _tell(name: str, change: Change | LimitChange) -> None:
+    typer.echo(f"{change.kind.value:<8}{name}")
+    for difference in change.differences:
+        typer.echo(f"        {difference}")
+
+
+def _as_json(change: Change | LimitChange) -> dict[str, object]:
+    return {"change": change.kind.value, "differences": list(change.differences)}

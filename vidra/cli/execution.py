@@ -24,7 +24,7 @@ from vidra.engine.submission import resume_or_submit
 from vidra.errors import EngineError, EngineUnreachable, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
-from vidra.state import State, open_state
+from vidra.state import State, open_configured_state
 from vidra.state.interface import TERMINAL, DesiredState, Job, JobStatus
 
 if TYPE_CHECKING:
@@ -55,13 +55,10 @@ def execute(
     started or stored.
     """
     request = _request(parameters)
-    storage = settings.storage
     environment = engine_environment(settings)
     if detach and environment is None:
         raise EngineUnreachable("--detach needs a running engine: start `vidra up` first")
-    state = open_state(
-        storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
-    )
+    state = open_configured_state(settings.storage)
     try:
         job = resume_or_submit(request, settings=settings, state=state)
         with renderer:
@@ -166,6 +163,8 @@ def _exit_code(state: State, job_id: str, outcome: FlowOutcome | None) -> int:
     status = job.status
     if job.dry_run and status in TERMINAL:  # it was stored for its plan only, which has been shown
         state.remove_job(job_id)
+    if status is JobStatus.PAUSED and job.resume_at is not None:
+        return ExitCode.PARTIAL  # put off; an engine goes on by itself, and so does the same command
     if status is JobStatus.PAUSED and outcome is not None:
         state.jobs.update(job_id, desired=DesiredState.PAUSE)  # a person stopped it: no engine revives it
     if status in _EXIT_CODES:

@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line or the configuration is wrong; nothing was started."""
     PARTIAL = 3
-    """Some of it worked, some did not: a job that is `completed_with_errors`, or one of several jobs."""
+    """Some of it worked, some did not: a job `completed_with_errors` or put off, one of several jobs."""
     INTERRUPTED = 130
     """Ctrl-C, or the work was cancelled; what can be resumed was kept."""
 
@@ -26,7 +26,7 @@ MEANINGS = {
     ExitCode.FAILED: "Failed, or a check found an error.",
     ExitCode.USAGE: "The command line or the configuration is wrong; nothing was started.",
     ExitCode.PARTIAL: "Some entries of the job failed, the others are there (`completed_with_errors`); "
-    "or some of several jobs did not obey.",
+    "a site is left alone for now and the job put off; or some of several jobs did not obey.",
     ExitCode.INTERRUPTED: "Interrupted or cancelled; what can be resumed was kept.",
 }
 """One sentence each, for the reference page."""

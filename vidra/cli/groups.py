@@ -58,6 +58,11 @@ APPS: Final[Sequence[LazyApp]] = (
         module="vidra.cli.deploy",
         help="Create what is missing and update what differs; what a person paused in the UI stays paused.",
     ),
+    LazyApp(
+        name="site",
+        module="vidra.cli.site",
+        help="See which sites are left alone after refusals, and have one asked again.",
+    ),
     LazyApp(name="token", module="vidra.cli.token", help="Show or replace the server's token."),
     LazyApp(name="config", module="vidra.cli.config", help="Write, show and check the configuration."),
     LazyApp(name="state", module="vidra.cli.state", help="Check, compact and export the state files."),

@@ -70,9 +70,6 @@ class Invocation:
 
     def state(self) -> State:
         """Open the state in the configured data folder; raises `ConfigError` and `StateError`."""
-        from vidra.state import open_state  # noqa: PLC0415 - as above
+        from vidra.state import open_configured_state  # noqa: PLC0415 - as above
 
-        storage = self.settings().storage
-        return open_state(
-            storage.data_dir, log_lines_kept=storage.log_lines_kept, lock_timeout=storage.lock_timeout
-        )
+        return open_configured_state(self.settings().storage)

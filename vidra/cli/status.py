@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
@@ -31,12 +32,22 @@ def status(
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
     else:
+        sites = facts.pop("paused_sites")
         for name, value in facts.items():
             typer.echo(f"{name:<14}{'yes' if value is True else 'no' if value is False else value}")
+        for site in sites:
+            typer.echo(f"{'left alone':<14}{site['site']} until {site['until']}: {site['reason']}")
     raise typer.Exit(ExitCode.OK if facts["running"] and facts.get("answers") else ExitCode.FAILED)
 
 
 def _facts(settings: Settings) -> dict[str, Any]:
+    from vidra.engine.breakers import paused_sites  # noqa: PLC0415 - 0.2 s
+
+    sites = [asdict(site) for site in paused_sites(settings)]
+    return {**_engine_facts(settings), "paused_sites": sites}
+
+
+def _engine_facts(settings: Settings) -> dict[str, Any]:
     from vidra.engine.running import find_engine  # noqa: PLC0415 - 0.2 s
     from vidra.engine.startup_status import read_status  # noqa: PLC0415 - the same
 

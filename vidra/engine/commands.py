@@ -239,7 +239,9 @@ class JobCommands:
         if job.status not in allowed:
             raise JobConflict(job_id, job.status, command)
         waits = job.selection_required and job.status is JobStatus.PAUSED
-        fields: dict[str, object] = {"desired": DesiredState.RUN, "error": None, "finished_at": None}
+        fields: dict[str, object] = {
+            "desired": DesiredState.RUN, "error": None, "finished_at": None, "resume_at": None,
+        }  # fmt: skip
         if waits:
             return self._transition(job, JobStatus.STARTING, {job.status}, **fields)
         return self._transition(job, JobStatus.QUEUED, {job.status}, attempt=job.attempt + 1, **fields)

@@ -29,6 +29,8 @@ class ChangeKind(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     KEEP = "keep"
+    DELETE = "delete"
+    """Of limits only: deployments that are not declared are left alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

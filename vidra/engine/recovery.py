@@ -68,6 +68,8 @@ class Recovery:
     async def _look_after(self, job: Job) -> bool:
         if job.selection_required or _rests(job) or not self._is_free(job):
             return False
+        if job.resume_at is not None and job.desired is DesiredState.RUN and job.resume_at > self._now():
+            return False  # put off: a site is left alone until then
         if job.dry_run:
             if job.flow_run_ids and await _run_is_over(job):
                 self._state.remove_job(job.job_id)  # its run died before it could forget it
@@ -101,12 +103,16 @@ class Recovery:
             )  # fmt: skip
             return False
         again = self._state.jobs.transition(
-            job.job_id, JobStatus.QUEUED, allowed_from={job.status},
+            job.job_id, JobStatus.QUEUED, allowed_from={job.status}, resume_at=None,
             attempt=job.attempt + 1, crashes=job.crashes + (job.status in _AT_WORK),
         )  # fmt: skip
         await self._commands.start(again)
-        log.warning("job %s was left alone by its run; it goes on in a new one", job.job_id)
+        why = "was left alone by its run" if job.resume_at is None else "was put off until now"
+        log.warning("job %s %s; it goes on in a new one", job.job_id, why)
         return True
+
+    def _now(self) -> str:
+        return iso(self._clock.now())
 
     def _is_free(self, job: Job) -> bool:
         lock = self._state.job_lock(job.job_id, purpose="looking after dead runs")

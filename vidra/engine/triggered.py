@@ -92,5 +92,5 @@ def _stands_still(state: State, job_id: str) -> bool:
         job = state.jobs.get(job_id)
     except JobNotFound:
         return True
-    paused = job.status is JobStatus.PAUSED and job.desired is not DesiredState.RUN
-    return job.status in TERMINAL or paused
+    stopped = job.desired is not DesiredState.RUN or job.resume_at is not None
+    return job.status in TERMINAL or (job.status is JobStatus.PAUSED and stopped)

@@ -25,6 +25,7 @@ from vidra.errors import (
     Missing,
     PostprocessingFailed,
     Refused,
+    SlowDown,
     TryLater,
     UrlRefused,
     VidraError,
@@ -36,14 +37,13 @@ from vidra.redaction import redact, redact_url
 _ydl: Foreign = ydl  # some of its names are unknown to checkers
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_PASSING_STATUS: Final = frozenset({408, 423, 425, 429})
+_PASSING_STATUS: Final = frozenset({408, 423, 425})
 _REFUSING_STATUS: Final = frozenset({401, 402, 403, 407, 451})
 _GONE_STATUS: Final = frozenset({404, 410})
 
-_BUSY_TEXT = re.compile(
-    r"(?i)not a (?:ro)?bot|rate.?limit|too many requests|try again later|temporarily|giving up after"
-    r"|timed out"
-)
+_WALL_TEXT = re.compile(r"(?i)not a (?:ro)?bot|anti-?bot|captcha|rate.?limit|too many requests")
+"""How extractors say that the site takes us for a robot, or counts our requests."""
+_BUSY_TEXT = re.compile(r"(?i)try again later|temporarily|giving up after|timed out")
 _LOGIN_TEXT = re.compile(
     r"(?i)--cookies|log ?in|sign in|registered users|private|members?.only|subscri(?:be|ption)|purchase"
     r"|password|DRM|age.restricted|geo.?restrict|not available (?:in|from) your"
@@ -118,6 +118,8 @@ def retry_after(headers: Foreign, clock: Clock = SYSTEM_CLOCK) -> float | None:
 def by_status(status: int, message: str, *, url: str, after: float | None = None) -> VidraError:
     """Return what an HTTP status means."""
     shown = redact_url(url)
+    if status == 429:
+        return SlowDown(message, url=shown, status=status, retry_after=after)
     if status >= 500 or status in _PASSING_STATUS:
         return TryLater(message, url=shown, status=status, retry_after=after)
     if status in _REFUSING_STATUS:
@@ -238,6 +240,8 @@ def _by_text(text: str, situation: Situation) -> VidraError | None:
         return DiskFull(situation.folder, needed=None, free=None)
     if _FORMAT_TEXT.search(text):
         return MediaError(f"{text}; `format` asks for something this item does not have")
+    if _WALL_TEXT.search(text):
+        return SlowDown(text, url=url, status=status)
     if _BUSY_TEXT.search(text):
         return TryLater(text, url=url)
     if _LOGIN_TEXT.search(text):

@@ -6,9 +6,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from vidra.settings.connections import ConnectionSettings
+from vidra.settings.credentials import CredentialSettings, SecretPlace
 from vidra.settings.downloads import DownloadSettings
 from vidra.settings.engine import EngineSettings
 from vidra.settings.environment import settings_environment
+from vidra.settings.limits import LimitSettings, SiteLimits
 from vidra.settings.location import find_config
 from vidra.settings.model import Settings
 from vidra.settings.network import NetworkSettings
@@ -16,19 +19,26 @@ from vidra.settings.presets import PresetSettings
 from vidra.settings.schedules import ScheduleSettings
 from vidra.settings.secrets import Secrets, load_secrets
 from vidra.settings.server import Scheme, ServerLogLevel, ServerSettings
+from vidra.settings.sources import SourceSettings
 from vidra.settings.storage import StorageSettings
 
 __all__ = [
+    "ConnectionSettings",
+    "CredentialSettings",
     "DownloadSettings",
     "EngineSettings",
+    "LimitSettings",
     "NetworkSettings",
     "PresetSettings",
     "ScheduleSettings",
     "Scheme",
+    "SecretPlace",
     "Secrets",
     "ServerLogLevel",
     "ServerSettings",
     "Settings",
+    "SiteLimits",
+    "SourceSettings",
     "StorageSettings",
     "find_config",
     "load_secrets",

@@ -83,7 +83,7 @@ class DownloadSettings(Section):
     )
     retry_after_cap: Seconds = Field(
         default=900.0,
-        description="Longest `Retry-After` in seconds that is waited for; beyond it the entry fails.",
+        description="Longest time in seconds that a run waits for a site; beyond it the entry is put off.",
     )
     options: OptionMap = Field(
         default_factory=dict,

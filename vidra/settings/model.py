@@ -9,9 +9,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from vidra.settings.backends import BackendName, BackendSettings, unreserved
+from vidra.settings.connections import ConnectionSettings
 from vidra.settings.constraints import Accepts
+from vidra.settings.credentials import CredentialSettings
 from vidra.settings.downloads import DownloadSettings
 from vidra.settings.engine import EngineSettings
+from vidra.settings.library import LibrarySettings
+from vidra.settings.limits import LimitSettings
 from vidra.settings.network import NetworkSettings
 from vidra.settings.notices import NoticeSettings
 from vidra.settings.presets import PresetName, PresetSettings
@@ -19,6 +23,7 @@ from vidra.settings.retention import RetentionSettings
 from vidra.settings.schedules import ScheduleSettings
 from vidra.settings.section import Section
 from vidra.settings.server import ServerSettings
+from vidra.settings.sources import SourceId, SourceSettings
 from vidra.settings.storage import StorageSettings
 
 
@@ -45,8 +50,14 @@ class Settings(Section):
         Mapping[PresetName, PresetSettings],
         Accepts("presets by name (small letters, digits, `-`, `_`)"),
     ] = Field(default_factory=dict, description="Your own presets; see also `vidra config show`.")
+    limits: LimitSettings = Field(
+        default_factory=LimitSettings, description="How much Vidra asks of sites, and how fast."
+    )
     network: NetworkSettings = Field(
         default_factory=NetworkSettings, description="Which addresses downloads may reach, and how."
+    )
+    library: LibrarySettings = Field(
+        default_factory=LibrarySettings, description="How libraries of media servers are kept here."
     )
     engine: EngineSettings = Field(
         default_factory=EngineSettings, description="The Prefect side: embedded server or your own."
@@ -63,6 +74,16 @@ class Settings(Section):
     )
     notifications: NoticeSettings = Field(
         default_factory=NoticeSettings, description="Who is told what happens, and how."
+    )
+
+    sources: Annotated[
+        Mapping[SourceId, SourceSettings], Accepts("sources by id (small letters, digits, `-`, `_`)")
+    ] = Field(default_factory=dict, description="Media servers and folders; see also `vidra source`.")
+    connections: ConnectionSettings = Field(
+        default_factory=ConnectionSettings, description="How addresses of media servers are chosen."
+    )
+    credentials: CredentialSettings = Field(
+        default_factory=CredentialSettings, description="Where tokens and passwords are kept."
     )
 
     schedules: Annotated[

@@ -129,6 +129,8 @@ class Job(Record):
     crashes: int = 0
     """Runs that died without a word since the job last ended or made progress by itself."""
     flow_run_ids: tuple[str, ...] = ()
+    resume_at: str | None = None
+    """It is paused because a site is left alone, and goes on by itself from then on."""
     asks_selection: bool = False
     """A list waits until a person has chosen from it; jobs of subscriptions and scripts do not ask."""
     selection_required: bool = False

@@ -1,0 +1,92 @@
+"""How a run asks sites for things: at its turn, at their pace, and not while they want to be left alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import anyio
+
+from vidra.engine.breakers import Breakers, PausedSite, rule_of
+from vidra.engine.sites import site_of
+from vidra.engine.slots import Slots
+from vidra.errors import SitePaused, SlowDown
+from vidra.settings import Settings
+from vidra.state import FileState
+
+T = TypeVar("T")
+
+MOST_REFUSALS: Final = 3
+"""Task runs that a site may refuse before the entry fails, so that one file that is always refused does
+not keep its site closed for ever."""
+
+
+class Politeness:
+    """The limits and breakers as one flow run meets them. For one event loop."""
+
+    def __init__(
+        self, settings: Settings, state: FileState, *, flow_run_id: str | None, say: Callable[[str], None]
+    ) -> None:
+        """`say` hears of every site that this run made us leave alone."""
+        self._limits, self._run, self._say = settings.limits, flow_run_id or "run", say
+        self._cap = settings.downloads.retry_after_cap
+        self._slots = Slots(settings.limits, flow_run_id=flow_run_id, home=settings.storage.prefect_home)
+        self._breakers = Breakers(state, rule=rule_of(settings.limits), on_pause=self._tell)
+
+    @asynccontextmanager
+    async def asking(self, url: str, *, who: object) -> AsyncIterator[None]:
+        """Ask the site for a page; raises `SitePaused` instead while it is left alone."""
+        site, name = site_of(url, self._limits), f"{self._run}:{who}"
+        self._breakers.admit(site, name)
+        await self._slots.pace(site)
+        with self._breakers.watching(site, name):
+            yield
+
+    @asynccontextmanager
+    async def downloading(self, url: str, *, who: object) -> AsyncIterator[None]:
+        """Hold a slot of every limit that applies, and ask the site; raises `SitePaused` too."""
+        site = site_of(url, self._limits)
+        self.check(url, who=who)
+        async with self._slots.held(site), self.asking(url, who=who):
+            yield
+
+    async def patiently(
+        self, ask: Callable[[], Awaitable[T]], url: str, *, who: object, waits: Callable[[SitePaused], None]
+    ) -> T:
+        """Return what `ask` does, a task that asks the site; wait while the site is left alone.
+
+        `waits` hears of every such wait. Raises `SitePaused` when it would take longer than
+        `downloads.retry_after_cap`.
+        """
+        refusals = 0
+        while True:
+            try:
+                self.check(url, who=who)
+                return await ask()
+            except SlowDown:
+                refusals += 1
+                if refusals >= MOST_REFUSALS or not self._leaves_alone(url):
+                    raise
+            except SitePaused as paused:
+                seconds = paused.retry_after or 0.0
+                if seconds > self._cap:
+                    raise
+                waits(paused)
+                await anyio.sleep(seconds)
+
+    def check(self, url: str, *, who: object) -> None:
+        """Raise `SitePaused` if the site is left alone and it is not `who`'s turn to try it."""
+        self._breakers.admit(site_of(url, self._limits), f"{self._run}:{who}")
+
+    def close(self) -> None:
+        """Let go of the breakers' file."""
+        self._breakers.close()
+
+    def _tell(self, paused: PausedSite) -> None:
+        self._say(f"{paused.site} is left alone until {paused.until}: {paused.reason}")
+
+    def _leaves_alone(self, url: str) -> bool:
+        """Whether the site is being left alone, or somebody tries it just now."""
+        site = site_of(url, self._limits)
+        return any(paused.site == site for paused in self._breakers.paused())
