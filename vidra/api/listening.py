@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any, Final
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -45,6 +46,9 @@ class PatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Go on; a complete head stops the clock, the first bytes of a further one start it again."""
         super().data_received(data)
+        if self.scope is not None:  # the application's task has not begun yet
+            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
+            extensions[DIRECT] = self.write_part
         if self._is_serving():
             self._stop_clock()
         elif self._deadline is None and not self.transport.is_closing():
@@ -54,6 +58,15 @@ class PatientProtocol(H11Protocol):
         """Stop the clock."""
         self._stop_clock()
         super().connection_lost(exc)
+
+    def write_part(self, data: bytes) -> bool:
+        """Write a part of a body that is being streamed, if nothing is in its way; return whether it was."""
+        cycle: RequestResponseCycle | None = self.cycle
+        streaming = cycle is not None and cycle.response_started and not cycle.response_complete
+        if not streaming or self.flow.write_paused or self.transport.is_closing():
+            return False
+        self.transport.write(self.conn.send(event=h11.Data(data=data)) or b"")
+        return True
 
     def _give_up(self) -> None:
         self._deadline = None

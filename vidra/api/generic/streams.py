@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Final
 
 import orjson
@@ -23,11 +24,12 @@ from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.api.streams.hub import Topic
 from vidra.api.streams.place import Place
-from vidra.api.streams.sending import speak
+from vidra.api.streams.sending import DIRECT, speak
 from vidra.api.streams.subscriber import Ending, Message, Subscriber
 from vidra.errors import EngineError, UsageError
 
 HEARTBEAT_S: Final = 15.0
+SSE: Final = attrgetter("sse")
 RUN_POLL_S: Final = 1.0
 """Seconds between two looks at the state of a run that somebody watches."""
 
@@ -66,7 +68,8 @@ async def _stream(
     place = None if last is None else Place.parse(last)
     token: str = request.scope[SHOWN_TOKEN]
     headers = {"x-accel-buffering": "no"}
-    events = _events(services, job_id, run_id, place, token)
+    write = request.scope.get("extensions", {}).get(DIRECT)
+    events = _events(services, job_id, run_id, place, token, write)
     hello = await anext(
         events
     )  # listening before the head of the answer goes out: nothing after it is missed
@@ -83,7 +86,12 @@ async def _led_by(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncItera
 
 
 async def _events(
-    services: Services, job_id: str | None, run_id: str | None, place: Place | None, token: str
+    services: Services,
+    job_id: str | None,
+    run_id: str | None,
+    place: Place | None,
+    token: str,
+    write: Callable[[bytes], bool] | None,
 ) -> AsyncGenerator[bytes, None]:
     """Yield the stream's text. A peer that stops reading is ended by its queue, see `Subscriber`."""
     make = partial(_room, services)
@@ -94,10 +102,13 @@ async def _events(
             yield b": connected\n\n"
             for message in () if place is None else room.missed(topic, place, subscriber):
                 yield message.sse
+            if write is not None:
+                subscriber.write_directly(write, SSE)
             while True:
                 messages = await _next(subscriber)
                 if messages is None:
-                    yield f"id: {topic.cursor}\n: heartbeat\n\n".encode()
+                    if not len(subscriber):  # what waits lies before the place
+                        yield f"id: {topic.cursor}\n: heartbeat\n\n".encode()
                     continue
                 if not messages:
                     break
@@ -120,12 +131,6 @@ async def _next(subscriber: Subscriber) -> list[Message] | None:
         return None
 
 
-def as_json(message: Message) -> str:
-    """Return the event as one JSON object, for a WebSocket."""
-    place = f'"id":{orjson.dumps(message.place).decode()},' if message.place else ""
-    return f'{{{place}"event":"{message.event}","data":{message.text}}}'
-
-
 class EventSocket:
     """The same events over a WebSocket; `?last_event_id=` resumes."""
 
@@ -146,7 +151,7 @@ class EventSocket:
             watcher = _watch(services, run_id, subscriber)
             try:
                 first = () if place is None else room.missed(topic, place, subscriber)
-                await speak(scope, receive, send, subscriber, first, services, as_json)
+                await speak(scope, receive, send, subscriber, first, services, with_places=True)
             finally:
                 if watcher is not None:
                     watcher.cancel()

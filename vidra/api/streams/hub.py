@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 from vidra.redaction import redact
 from vidra.state import Batch, Cursor, State
 
+from .pump import Pump
 from .subscriber import Ending, Subscriber
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Hub:
         self._state = state
         self._topics: dict[str | None, Topic] = {}
         self._nudge = asyncio.Event()
+        self._pump = Pump()
 
     @contextmanager
     def listening(
@@ -78,7 +80,7 @@ class Hub:
         topic = self._topics.get(job_id)
         if topic is None:
             topic = self._topics[job_id] = Topic(self._state, job_id)
-        subscriber = Subscriber()
+        subscriber = Subscriber(pump=self._pump)
         try:
             topic.advance()
             joined = topic.rooms.get(room)
@@ -104,11 +106,17 @@ class Hub:
         return [room for topic in self._topics.values() for room in topic.rooms.values()]
 
     async def run(self) -> None:
-        """Keep the topics moving until cancelled."""
+        """Keep the topics moving, and what they tell, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._pump.run(), name="pump")
+            tasks.create_task(self._follow(), name="hub")
+
+    async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             for topic in list(self._topics.values()):
                 self._advance(topic, loop.time())
+                await asyncio.sleep(0)  # a topic may have had much to tell: others have a turn
             try:
                 await asyncio.wait_for(self._nudge.wait(), POLL_S)
             except TimeoutError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final, Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -15,8 +16,8 @@ from vidra.api.streams.subscriber import Ending, Message, Subscriber
 SEND_S: Final = 10.0
 """Seconds a peer may leave one batch of messages unread before its connection is given up."""
 CLOSE_S: Final = 2.0
-DIRECT: Final = "vidra.write_frame"
-"""Scope extension of our server: writes a whole frame at once, or returns False."""
+DIRECT: Final = "vidra.write_now"
+"""Scope extension of our server: writes whole frames, or part of a body, at once, or returns False."""
 
 _CODES: Final = {
     Ending.TOO_SLOW: 1013,
@@ -45,19 +46,21 @@ async def speak(
     subscriber: Subscriber,
     first: Sequence[Message],
     hearer: Hearer,
-    shape: Callable[[Message], str] | None = None,
+    *,
+    with_places: bool = False,
 ) -> None:
     """Accept the connection, send `first`, then what the subscriber is offered, until either side ends.
 
-    What the peer says is read and ignored. `shape` makes the text that is sent, if it is not the message's.
+    What the peer says is read and ignored. `with_places` sends events that can be resumed from.
     """
     await receive()
     await send({"type": "websocket.accept"})
     hearer.opened(subscriber, scope[SHOWN_TOKEN])
     write = scope.get("extensions", {}).get(DIRECT)
-    if write is not None and shape is None:
-        subscriber.write_directly(write)
-    sender = asyncio.create_task(_send_all(send, subscriber, first, shape or _text))
+    text, form = _EVENTS if with_places else _TEXTS
+    if write is not None:
+        subscriber.write_directly(write, form)
+    sender = asyncio.create_task(_send_all(send, subscriber, first, text))
     reader = asyncio.create_task(_read_all(receive))
     try:
         await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
@@ -74,8 +77,9 @@ async def speak(
                 await send({"type": "websocket.close", "code": _CODES[ending], "reason": ending.value})
 
 
-def _text(message: Message) -> str:
-    return message.text
+_TEXTS: Final = (attrgetter("text"), attrgetter("frame"))
+_EVENTS: Final = (attrgetter("event_json"), attrgetter("event_frame"))
+"""What is sent of a message, as text and as a ready-made frame."""
 
 
 async def _send_all(

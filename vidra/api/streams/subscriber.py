@@ -10,6 +10,10 @@ from enum import StrEnum, unique
 from functools import cached_property
 from typing import Final
 
+import orjson
+
+from vidra.api.streams.pump import Form, Pump
+
 QUEUE_LIMIT: Final = 256
 """Messages that may wait for a listener that does not take any."""
 BURST_LIMIT: Final = 4096
@@ -40,6 +44,12 @@ class Message:
     """Where to resume behind it; None within what cannot be taken apart."""
 
     @cached_property
+    def event_json(self) -> str:
+        """The event as one JSON object, with its place."""
+        place = f'"id":{orjson.dumps(self.place).decode()},' if self.place else ""
+        return f'{{{place}"event":"{self.event}","data":{self.text}}}'
+
+    @cached_property
     def sse(self) -> bytes:
         """The event as lines of an event stream; JSON has no line breaks of its own."""
         place = f"id: {self.place}\n" if self.place else ""
@@ -47,27 +57,39 @@ class Message:
 
     @cached_property
     def frame(self) -> bytes:
-        """The text as one WebSocket frame of a server (RFC 6455, section 5.2): the same for every peer."""
-        data = self.text.encode()
-        size = len(data)
-        if size < 126:
-            return b"\x81" + bytes((size,)) + data
-        if size < 65_536:
-            return b"\x81\x7e" + size.to_bytes(2) + data
-        return b"\x81\x7f" + size.to_bytes(8) + data
+        """The text as one WebSocket frame."""
+        return _frame(self.text)
+
+    @cached_property
+    def event_frame(self) -> bytes:
+        """The event as one WebSocket frame."""
+        return _frame(self.event_json)
+
+
+def _frame(text: str) -> bytes:
+    """Return a text frame of a server (RFC 6455, section 5.2): the same for every peer."""
+    data = text.encode()
+    size = len(data)
+    if size < 126:
+        return b"\x81" + bytes((size,)) + data
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2) + data
+    return b"\x81\x7f" + size.to_bytes(8) + data
 
 
 class Subscriber:
     """A queue between the hub, which never waits, and a sender, which may. One event loop."""
 
-    def __init__(self, *, limit: int = QUEUE_LIMIT, burst: int = BURST_LIMIT) -> None:
-        self._limit, self._burst = limit, burst
+    def __init__(
+        self, *, pump: Pump | None = None, limit: int = QUEUE_LIMIT, burst: int = BURST_LIMIT
+    ) -> None:
+        self._pump, self._limit, self._burst = pump, limit, burst
         self._loop = asyncio.get_running_loop()
         self._moved_at = 0.0
         self._waiting: OrderedDict[Hashable, Message] = OrderedDict()
         self._serial = 0
         self._news = asyncio.Event()
-        self._direct: Callable[[bytes], bool] | None = None
+        self._direct: tuple[Callable[[bytes], bool], Form] | None = None
         self._idle = False
         self.ending: Ending | None = None
         """Why it ended; None while it has not."""
@@ -80,8 +102,6 @@ class Subscriber:
         """Queue the message. A listener whose queue is full is ended: it can resume by its place."""
         if self.ending is not None:
             return
-        if self._idle and self._direct is not None and not self._waiting and self._direct(message.frame):
-            return
         self._serial += 1
         key = ("", self._serial) if message.key is None else message.key
         self._waiting.pop(key, None)
@@ -92,14 +112,25 @@ class Subscriber:
             self.end(Ending.TOO_SLOW)
             return
         self._waiting[key] = message
-        self._news.set()
+        if self._idle and self._direct is not None and self._pump is not None:
+            self._pump.add(self)
+        else:
+            self._news.set()
 
-    def write_directly(self, write: Callable[[bytes], bool]) -> None:
-        """Hand frames to `write` while the sender has nothing left to do; it returns False when it cannot.
+    def write_directly(self, write: Callable[[bytes], bool], form: Form) -> None:
+        """Hand bytes to `write` while the sender has nothing left to do; it returns False when it cannot."""
+        self._direct = (write, form)
 
-        Waking a task for each message and each listener is most of what telling costs.
-        """
-        self._direct = write
+    def flush(self) -> None:
+        """Write what waits past the sender if that is idle; else, or if it cannot be, leave it to the sender."""
+        if not self._waiting or self._direct is None or self._pump is None:
+            return
+        write, form = self._direct
+        if self._idle and write(self._pump.joined(form, tuple(self._waiting.values()))):
+            self._waiting.clear()
+            self.moved()
+        else:
+            self._news.set()
 
     def moved(self) -> None:
         """Hear that the peer took something: it may be slow, but it is not stuck."""
