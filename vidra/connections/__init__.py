@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidra.connections.choice import Decision, Event, decide, pin, unpin
+from vidra.connections.choice import Decision, Event, Hysteresis, decide, pin, unpin
 from vidra.connections.history import History, learned
 from vidra.connections.interface import (
     Candidate,
@@ -28,6 +28,7 @@ __all__ = [
     "Decision",
     "Event",
     "History",
+    "Hysteresis",
     "Keeper",
     "Limits",
     "Offline",

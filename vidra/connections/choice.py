@@ -48,8 +48,20 @@ class Decision(Value):
     """Whether a person should hear of it: everything failed, or the quality fell."""
 
 
+class Hysteresis(Value):
+    """How much better an address of the same class must be, and for how many checks in a row."""
+
+    faster_by_ms: float = FASTER_BY_MS
+    checks_in_a_row: int = CHECKS_IN_A_ROW
+
+
 def decide(
-    standing: Standing, results: Sequence[ProbeResult], *, now: datetime, cadence: Cadence | None = None
+    standing: Standing,
+    results: Sequence[ProbeResult],
+    *,
+    now: datetime,
+    cadence: Cadence | None = None,
+    hysteresis: Hysteresis | None = None,
 ) -> Decision:
     """Return the decision after all addresses were probed once."""
     observed = standing.model_copy(
@@ -66,7 +78,7 @@ def decide(
     if pinned := _answering(results, standing.pinned):
         chosen = pinned
     elif incumbent := _answering(results, standing.primary):
-        chosen, challenger, streak = _against(incumbent, champion, observed)
+        chosen, challenger, streak = _against(incumbent, champion, observed, hysteresis or Hysteresis())
     return _settled(observed, chosen, challenger, streak, now, cadence or Cadence())
 
 
@@ -112,29 +124,31 @@ def _answering(results: Sequence[ProbeResult], uri: str | None) -> ProbeResult |
 
 
 def _against(
-    incumbent: ProbeResult, champion: ProbeResult, observed: Standing
+    incumbent: ProbeResult, champion: ProbeResult, observed: Standing, needed: Hysteresis
 ) -> tuple[ProbeResult, str | None, int]:
     """Return who is primary from now on, and the challenger with its streak if there is one."""
     if champion.candidate.connection_class.rank < incumbent.candidate.connection_class.rank:
         return champion, None, 0
-    if not _clearly_faster(champion, incumbent):
+    if not _clearly_faster(champion, incumbent, needed):
         return incumbent, None, 0
     uri = champion.candidate.uri
     streak = observed.challenger_streak + 1 if observed.challenger == uri else 1
-    if streak >= CHECKS_IN_A_ROW and _usually_faster(champion, incumbent, observed):
+    if streak >= needed.checks_in_a_row and _usually_faster(champion, incumbent, observed, needed):
         return champion, None, 0
     return incumbent, uri, streak
 
 
-def _clearly_faster(champion: ProbeResult, incumbent: ProbeResult) -> bool:
-    return (incumbent.response_ms or 0.0) - (champion.response_ms or 0.0) >= FASTER_BY_MS
+def _clearly_faster(champion: ProbeResult, incumbent: ProbeResult, needed: Hysteresis) -> bool:
+    return (incumbent.response_ms or 0.0) - (champion.response_ms or 0.0) >= needed.faster_by_ms
 
 
-def _usually_faster(champion: ProbeResult, incumbent: ProbeResult, observed: Standing) -> bool:
+def _usually_faster(
+    champion: ProbeResult, incumbent: ProbeResult, observed: Standing, needed: Hysteresis
+) -> bool:
     usual = [
         observed.histories.get(r.candidate.uri, History()).latency_ms or 0.0 for r in (incumbent, champion)
     ]
-    return usual[0] - usual[1] >= FASTER_BY_MS
+    return usual[0] - usual[1] >= needed.faster_by_ms
 
 
 def _nothing_answers(observed: Standing, now: datetime) -> Decision:

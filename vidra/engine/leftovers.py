@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 
-from vidra.credentials import open_credentials
 from vidra.engine.job_secrets import scope_of
 from vidra.engine.resolution import PARTIAL_FOLDER, resolve, target_root
+from vidra.engine.secret_store import configured_credentials
 from vidra.errors import VidraError
 from vidra.redaction import MASK
 from vidra.settings import Settings
@@ -36,4 +36,4 @@ def discard_partials(job: Job, *, settings: Settings, state: State) -> None:
 def forget_secrets(job_id: str, *, settings: Settings, state: State) -> None:
     """Delete the secrets among the job's options, if it had any."""
     if MASK in state.options.load(job_id)[1].values():
-        open_credentials(settings.storage.data_dir).delete_scope(scope_of(job_id))
+        configured_credentials(settings).delete_scope(scope_of(job_id))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vidra.credentials import open_credentials
 from vidra.datafiles import shipped
 from vidra.engine.job_secrets import with_secrets
+from vidra.engine.secret_store import configured_credentials
 from vidra.errors import PathRefused
 from vidra.media.addresses import NetworkPolicy
 from vidra.media.options import MediaOptions, OptionLayer, Origin, find_preset, load_presets, resolve_options
@@ -39,7 +39,7 @@ def resolve_job(job: Job, *, settings: Settings, state: State) -> ResolvedJob:
     The options are checked again, as the owner may have changed the configuration since.
     """
     stored = state.options.load(job.job_id)[1]
-    given = with_secrets(job.job_id, stored, lambda: open_credentials(settings.storage.data_dir))
+    given = with_secrets(job.job_id, stored, lambda: configured_credentials(settings))
     options = resolve(given, preset=job.preset, settings=settings)
     root = target_root(options, settings)
     partial = settings.downloads.temp_dir or root / PARTIAL_FOLDER

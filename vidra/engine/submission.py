@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
-from vidra.credentials import open_credentials
 from vidra.engine.job_secrets import store_secrets
 from vidra.engine.resolution import network_policy, resolve, target_root
+from vidra.engine.secret_store import configured_credentials
 from vidra.media.addresses import check_url
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
@@ -56,7 +56,7 @@ def submit(
         asks_selection=asks_selection,
     )
     # Options first: a job record without its options would run with the wrong ones.
-    stored = store_secrets(job.job_id, options, lambda: open_credentials(settings.storage.data_dir))
+    stored = store_secrets(job.job_id, options, lambda: configured_credentials(settings))
     state.options.save(job.job_id, stored)
     return state.jobs.add(job)
 
