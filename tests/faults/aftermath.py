@@ -18,12 +18,13 @@ DONE = frozenset({"completed"})
 
 def finished(shell: Shell) -> bool:
     """Return whether every job has arrived; a job that failed is told at once."""
-    statuses = [job["status"] for job in _jobs(shell)]
-    assert "failed" not in statuses, _jobs(shell)
+    there = jobs(shell)
+    statuses = [job["status"] for job in there]
+    assert "failed" not in statuses, there
     return bool(statuses) and all(status in DONE for status in statuses)
 
 
-def _jobs(shell: Shell) -> list[dict[str, Any]]:
+def jobs(shell: Shell) -> list[dict[str, Any]]:
     """Read the jobs as another process does; quicker than the command line, which starts an interpreter."""
     from vidra.state import open_state
 

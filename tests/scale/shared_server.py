@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,18 +24,55 @@ AUTH: Final = "vidra:made-up-for-tests"
 OF_REDIS: Final = "prefect_redis"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class SharedServer:
-    """Where it is, and how a machine joins it."""
+    """A server that is not Vidra's own: where it is, how a machine joins it, and what may happen to it."""
 
     api_url: str
     messaging: str
     """`redis` or `memory`."""
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def variables(self) -> dict[str, str]:
         """What the owner sets on every machine."""
         return {"PREFECT_API_URL": self.api_url, "PREFECT_API_AUTH_STRING": AUTH}
+
+    def start(self) -> None:
+        """Start it (again) and return once it answers."""
+        if self.process is not None:
+            self.process.wait(30)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
+        process = self.process
+        wait_until(lambda: process.poll() is not None or self._answers(), 110)
+        assert process.poll() is None, self.log.read_text()[-3000:]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        """End it, even when it was made to stand still."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.api_url}/health", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
 
 
 def shipped_settings() -> dict[str, str]:
@@ -64,7 +102,6 @@ def redis(folder: Path) -> Iterator[int | None]:
 def shared_server(folder: Path, *, database: str, redis_port: int | None) -> Iterator[SharedServer]:
     """Run `prefect server start` and yield it once it answers."""
     port = free_port()
-    api_url = f"http://127.0.0.1:{port}/api"
     variables = {
         **environment(),
         **_messaging(redis_port),
@@ -73,20 +110,28 @@ def shared_server(folder: Path, *, database: str, redis_port: int | None) -> Ite
         "PREFECT_SERVER_API_AUTH_STRING": AUTH,
         "PREFECT_SERVER_UI_ENABLED": "false",
     }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
-        try:
-            wait_until(lambda: process.poll() is not None or _answers(api_url), 110)
-            assert process.poll() is None, (folder / "server.log").read_text()[-3000:]
-            yield SharedServer(api_url=api_url, messaging="memory" if redis_port is None else "redis")
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    server = SharedServer(
+        api_url=f"http://127.0.0.1:{port}/api",
+        messaging="memory" if redis_port is None else "redis",
+        command=[
+            sys.executable,
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+        environment=variables,
+        log=folder / "server.log",
+    )
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _messaging(redis_port: int | None) -> Mapping[str, str]:
@@ -97,10 +142,3 @@ def _messaging(redis_port: int | None) -> Mapping[str, str]:
     return kept | {
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"
     }
-
-
-def _answers(api_url: str) -> bool:
-    try:
-        return httpx.get(f"{api_url}/health", timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
