@@ -21,6 +21,7 @@ from vidra.settings.secrets import Secrets, load_secrets
 from vidra.settings.server import Scheme, ServerLogLevel, ServerSettings
 from vidra.settings.sources import SourceSettings
 from vidra.settings.storage import StorageSettings
+from vidra.settings.subscriptions import SubscriptionSettings
 
 __all__ = [
     "ConnectionSettings",
@@ -40,6 +41,7 @@ __all__ = [
     "SiteLimits",
     "SourceSettings",
     "StorageSettings",
+    "SubscriptionSettings",
     "find_config",
     "load_secrets",
     "load_settings",

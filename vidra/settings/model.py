@@ -25,6 +25,7 @@ from vidra.settings.section import Section
 from vidra.settings.server import ServerSettings
 from vidra.settings.sources import SourceId, SourceSettings
 from vidra.settings.storage import StorageSettings
+from vidra.settings.subscriptions import SubscriptionName, SubscriptionSettings
 
 
 class Settings(Section):
@@ -67,6 +68,11 @@ class Settings(Section):
         AfterValidator(unreserved),
         Accepts("back ends by name (small letters, digits, `-`, `_`)"),
     ] = Field(default_factory=dict, description="Programs to start and watch, and services to watch.")
+
+    subscriptions: Annotated[
+        Mapping[SubscriptionName, SubscriptionSettings],
+        Accepts("subscriptions by name (small letters, digits, `-`, `_`)"),
+    ] = Field(default_factory=dict, description="Lists that are kept in the library for ever.")
 
     retention: RetentionSettings = Field(
         default_factory=RetentionSettings,
