@@ -7,14 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 from prefect import flow, get_run_logger, task
 from prefect.client.schemas.objects import State
-from prefect.concurrency.asyncio import concurrency
 from prefect.flows import FlowStateHook
 from prefect.states import Failed
 
-from vidra.engine.limits import DOWNLOADS
 from vidra.errors import TryLater
 
 
@@ -83,10 +80,3 @@ async def stubborn(folder: Path) -> None:
 async def ticking(folder: Path) -> None:
     """Leave one file a run."""
     (folder / str(time.time_ns())).touch()
-
-
-@flow
-async def pulling(url: str) -> None:
-    """Fetch something, in a slot of the limit that all downloads share."""
-    async with concurrency(DOWNLOADS), httpx.AsyncClient() as client:
-        await client.get(url)

@@ -15,18 +15,13 @@ from tests.engine.polling import wait_until
 from tests.scale.shared_server import AUTH, SharedServer
 from tests.site.server import Request
 from vidra.engine import runs
-from vidra.engine.declarations import Declaration
-from vidra.engine.deployments import apply_deployments
 from vidra.engine.environment import applied, prefect_environment
-from vidra.engine.limits import DOWNLOADS, GlobalLimit, apply_limits
 from vidra.engine.runs import RunInfo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-PULLING = Declaration(
-    name="shared", entrypoint="tests.engine.sample_flows.pulling", pool="vidra", parameters={}
-)
+FLOW = "download-job/download-job"
 
 
 @contextmanager
@@ -57,13 +52,23 @@ def test_two_machines_share_one_queue_and_one_limit(
 ) -> None:
     """Issue 3, item 6: both workers take runs of the pool, and together they never exceed two downloads."""
     one, two = machines
-    one.up("--no-server")
+    for machine in machines:
+        with machine.config.open("a", encoding="utf-8") as file:
+            file.write("limits: {downloads: 2}\nengine: {worker_limit: 3}\n")
+    one.up()  # PREFECT_API_URL is set: no server of its own
     two.worker("--name", "second", "--limit", "3")
+    tag = f"tag{one.shim}"
     with connected(shared):
-        asyncio.run(apply_limits([GlobalLimit(name=DOWNLOADS, slots=2)]))
-        asyncio.run(apply_deployments([PULLING]))
-        tag = f"tag{one.shim}"
-        url = one.site.url(f"/f/rate60000,{tag}/m/vid001.mp4")
-        began = [asyncio.run(runs.trigger("pulling/shared", {"url": url})) for _ in range(6)]
+        began = [asyncio.run(runs.trigger(FLOW, _request(one, f"{tag}n{n}"))) for n in range(6)]
         wait_until(lambda: all(_state(run) == "COMPLETED" for run in began), 120)
-    assert _most_at_once(one.site.requests(tag)) == 2
+
+    fetched = [request for request in one.site.requests(tag) if request.path.startswith("/f/")]
+    assert len(fetched) >= 6
+    assert _most_at_once(fetched) == 2
+    assert len(one.shelf()) + len(two.shelf()) == 6
+    assert min(len(one.shelf()), len(two.shelf())) > 0
+    assert not [process for process in one.processes() if "vidra.engine.serve" in process.cmdline()]
+
+
+def _request(machine: Shell, tag: str) -> dict[str, object]:
+    return {"request": {"urls": [machine.site.url(f"/p/rate150000,{tag}/m/vid001.mp4")]}}
