@@ -77,7 +77,7 @@ class Key:
             return "true or false"
         if self.type in {int, float, ByteSize}:
             noun = "a whole number" if self.type is int else "a number"
-            return noun + _range(self.field.metadata)
+            return noun + _range(list(_metadata(self.field)))
         return "text"
 
     @property
@@ -131,10 +131,32 @@ def model_at(path: tuple[str, ...]) -> type[BaseModel] | None:
         if field is None:
             return None
         model = _model(field)
-        if model is None and rest and get_origin(_bare(field.annotation)) is Mapping:
+        if model is None and rest:
             rest.pop(0)
-            model = _as_model(get_args(_bare(field.annotation))[1])
+            model = _item(field)
     return model
+
+
+def documented_keys(name: str) -> Iterator[Key]:
+    """Yield every key a person can write below a top-level one; names of their own choice are `<name>`."""
+    yield from _with_items((name,), Settings.model_fields[name])
+
+
+def _with_items(path: tuple[str, ...], field: FieldInfo) -> Iterator[Key]:
+    item = _item(field)
+    inner = _model(field) or item
+    if inner is None or (item is not None and len(path) > 1):
+        yield Key(path=path, field=field)
+    if inner is not None:
+        below = (*path, "<name>") if item is not None else path
+        for name, one in inner.model_fields.items():
+            yield from _with_items((*below, name), one)
+
+
+def _item(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of each value of a mapping with names of the owner's choice."""
+    kind = _bare(field.annotation)
+    return _as_model(_bare(get_args(kind)[1])) if get_origin(kind) is Mapping else None
 
 
 def _walk(prefix: tuple[str, ...], model: type[BaseModel]) -> Iterator[Key]:
@@ -168,7 +190,8 @@ def _metadata(field: FieldInfo) -> Iterator[Any]:
     """Yield markers, those of an optional's inner type first, then the field's own."""
     for part in get_args(field.annotation):
         if get_origin(part) is Annotated and type(None) in get_args(field.annotation):
-            yield from get_args(part)[1:]
+            for mark in get_args(part)[1:]:
+                yield from mark.metadata if isinstance(mark, FieldInfo) else (mark,)
     yield from field.metadata
 
 

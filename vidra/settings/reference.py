@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from vidra.settings.keys import Key, all_keys, model_at
+from vidra.settings.keys import Key, by_path, documented_keys, model_at
 from vidra.settings.model import Settings
 from vidra.settings.samples import default_yaml, yaml_example
 from vidra.settings.secrets import Secrets, secret_variables
@@ -47,19 +47,20 @@ def _sections() -> Iterator[str]:
             continue
         yield f"## `{name}`\n\n{_prose(model)}\n\n```yaml\n{yaml_example(model)}```\n"
         yield "| Key | Takes | Default | Variables | Meaning |\n|---|---|---|---|---|"
-        yield "\n".join(_rows(name, model)) + "\n"
+        yield "\n".join(_rows(name)) + "\n"
 
 
-def _rows(name: str, model: type[BaseModel]) -> Iterator[str]:
-    keys = [key for key in all_keys() if key.path[0] == name and len(key.path) > 1]
-    nested = [Key(path=(name, "<name>", inner), field=field) for inner, field in model.model_fields.items()]
-    for key in keys or nested:
-        variables = " ".join(f"`{variable}`" for variable in key.variables) if keys else ""
+def _rows(name: str) -> Iterator[str]:
+    for key in documented_keys(name):
+        names = key.variables if key.path in by_path() else ()
+        variables = " ".join(f"`{variable}`" for variable in names)
         cells = [f"`{key.dotted}`", key.accepts, _default(key), variables, key.description]
         yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def _default(key: Key) -> str:
+    if key.field.is_required():
+        return "required"
     if key.default_text:
         return key.default_text
     text = default_yaml(key)
