@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from vidra.errors import UsageError
@@ -34,15 +35,22 @@ class FileArchive(Archive):
 
     def add(self, key: str) -> bool:
         """Record the key, durably, once; return whether it was new."""
-        if not key.strip() or key != key.strip() or len(key.splitlines()) != 1:
-            raise UsageError(f"archive key {key!r}: expected one line `extractor id`")
+        return self.add_all([key]) == 1
+
+    def add_all(self, keys: Iterable[str]) -> int:
+        """Record the keys in one durable write; return how many were new."""
+        wanted = list(dict.fromkeys(keys))
+        for key in wanted:
+            if not key.strip() or key != key.strip() or len(key.splitlines()) != 1:
+                raise UsageError(f"archive key {key!r}: expected one line `extractor id`")
         with self._guard, self._lock:
-            if key in self._current():
-                return False
-            with translated(self._path, "append to the archive"):
-                self._append(key)
-            self._keys.add(key)
-            return True
+            known = self._current()
+            fresh = [key for key in wanted if key not in known]
+            if fresh:
+                with translated(self._path, "append to the archive"):
+                    self._append("\n".join(fresh))
+                self._keys.update(fresh)
+            return len(fresh)
 
     def remove(self, key: str) -> bool:
         """Forget the key; return whether it was there."""
@@ -75,14 +83,14 @@ class FileArchive(Archive):
             self._seen = mark
         return self._keys
 
-    def _append(self, key: str) -> None:
+    def _append(self, lines: str) -> None:
         ensure_folder(self._path.parent)
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
             size = os.fstat(descriptor).st_size
             unfinished = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
             try:
-                write_all(descriptor, b"\n" * unfinished + key.encode() + b"\n")
+                write_all(descriptor, b"\n" * unfinished + lines.encode() + b"\n")
                 sync_file(descriptor)
             except OSError:
                 os.ftruncate(descriptor, size)
@@ -91,7 +99,7 @@ class FileArchive(Archive):
         finally:
             os.close(descriptor)
         # Somebody without our lock may have written in between: only our own growth counts as seen.
-        if self._seen is not None and found.st_size == self._seen[1] + len(key.encode()) + 1:
+        if self._seen is not None and found.st_size == self._seen[1] + len(lines.encode()) + 1:
             self._seen = (found.st_ino, found.st_size, found.st_mtime_ns)
         else:
             self._seen = None

@@ -124,6 +124,8 @@ class Job(Record):
     """Only listed, never downloaded, and forgotten at the end of its run."""
     skip_archived: bool = False
     """Leave out what the download archive already names."""
+    subscription: str | None = None
+    """The subscription it works for, by name; its settings hold for the job."""
     attempt: int = 1
     """Counts flow runs that were asked for; part of their idempotency key."""
     crashes: int = 0
@@ -291,6 +293,10 @@ class Archive(ABC):
     @abstractmethod
     def add(self, key: str) -> bool:
         """Record the key, durably, once; return whether it was new."""
+
+    def add_all(self, keys: Iterable[str]) -> int:
+        """Record the keys, durably, each once; return how many were new."""
+        return sum([self.add(key) for key in keys])
 
     @abstractmethod
     def remove(self, key: str) -> bool:
