@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
@@ -11,15 +12,15 @@ import anyio
 from vidra.engine.breakers import Breakers, PausedSite, rule_of
 from vidra.engine.sites import site_of
 from vidra.engine.slots import Slots
-from vidra.errors import SitePaused, SlowDown
+from vidra.errors import MediaError, SitePaused, SlowDown
 from vidra.settings import Settings
 from vidra.state import FileState
 
 T = TypeVar("T")
 
-MOST_REFUSALS: Final = 3
-"""Task runs that a site may refuse before the entry fails, so that one file that is always refused does
-not keep its site closed for ever."""
+MOST_REFUSALS: Final = 10
+"""Requests of one entry that a run may see refused before the entry fails, so that one file that is always
+refused does not keep its site closed for ever."""
 
 
 class Politeness:
@@ -30,6 +31,7 @@ class Politeness:
     ) -> None:
         """`say` hears of every site that this run made us leave alone."""
         self._limits, self._run, self._say = settings.limits, flow_run_id or "run", say
+        self._refused: Counter[str] = Counter()
         self._cap = settings.downloads.retry_after_cap
         self._slots = Slots(settings.limits, flow_run_id=flow_run_id, home=settings.storage.prefect_home)
         self._breakers = Breakers(state, rule=rule_of(settings.limits), on_pause=self._tell)
@@ -41,7 +43,11 @@ class Politeness:
         self._breakers.admit(site, name)
         await self._slots.pace(site)
         with self._breakers.watching(site, name):
-            yield
+            try:
+                yield
+            except SlowDown:
+                self._refused[str(who)] += 1
+                raise
 
     @asynccontextmanager
     async def downloading(self, url: str, *, who: object) -> AsyncIterator[None]:
@@ -59,19 +65,19 @@ class Politeness:
         `waits` hears of every such wait. Raises `SitePaused` when it would take longer than
         `downloads.retry_after_cap`.
         """
-        refusals = 0
         while True:
             try:
                 self.check(url, who=who)
                 return await ask()
             except SlowDown:
-                refusals += 1
-                if refusals >= MOST_REFUSALS or not self._leaves_alone(url):
+                if not self._leaves_alone(url):
                     raise
             except SitePaused as paused:
                 seconds = paused.retry_after or 0.0
                 if seconds > self._cap:
                     raise
+                if self._refused[str(who)] >= MOST_REFUSALS:
+                    raise MediaError(f"refused {MOST_REFUSALS} times: {paused.reason}") from paused
                 waits(paused)
                 await anyio.sleep(seconds)
 

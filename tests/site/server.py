@@ -174,6 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
                 extra = {"Retry-After": after.value} if after else {}
                 self._send(int(fault.value), f"fault: {fault.value}\n".encode(), extra=extra)
                 return True
+            if fault.name == "bot" and self.site.hits(path, fault):
+                self._send(403, b"<title>Just a moment...</title>", HTML, {"cf-mitigated": "challenge"})
+                return True
             if fault.name == "html" and self.site.hits(path, fault):
                 body = b"<!doctype html><title>Please sign in</title><p>Not the file you wanted."
                 self._send(int(fault.value or 200), body, HTML)

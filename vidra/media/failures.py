@@ -169,6 +169,9 @@ def _request_error(error: Foreign, situation: Situation) -> VidraError | None:
     match error:
         case net.HTTPError():
             after = retry_after(error.response.headers, situation.clock)
+            if error.response.headers.get("cf-mitigated") == "challenge":
+                text = f"an anti-bot challenge instead of the page: {text}"
+                return SlowDown(text, url=redact_url(situation.url), status=error.status, retry_after=after)
             return by_status(error.status, text, url=error.response.url or situation.url, after=after)
         case net.CertificateVerifyError() | net.ProxyError():
             return Refused(text, url=redact_url(situation.url))
