@@ -71,9 +71,18 @@ class Holdings:
         return [one for one in found if named_by is None or named_by in one.lists]
 
     def addresses(self) -> Mapping[str, str]:
-        """Return the key of each page address that something held or buried came from."""
+        """Return the key of each page address that one item, held or buried, came from.
+
+        An address that several came from tells nothing and is left out.
+        """
         documents = [*self._store.all(_BURIED), *self._store.all(_HELD)]
-        return {document["url"]: document["key"] for document in documents if document.get("url")}
+        found: dict[str, str] = {}
+        several: set[str] = set()
+        for document in documents:
+            url = document.get("url")
+            if url and found.setdefault(url, document["key"]) != document["key"]:
+                several.add(url)
+        return {url: key for url, key in found.items() if url not in several}
 
     def keep(self, holding: Holding) -> None:
         """Record an item that arrived (again); who named it before still does, and its tombstone goes."""
