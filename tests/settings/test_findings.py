@@ -59,7 +59,7 @@ def test_a_wrong_value_is_told_what_would_be_accepted(refusals: Refusals, text: 
         ("presets: {a: {desription: x}}", "presets.a.description"),
         ("server: {log_level: wraning}", "warning"),
         ("server: {scheme: HTTPS}", "https"),
-        ("library: /x", "downloads.library"),
+        ("free_space_floor: 1GB", "downloads.free_space_floor"),
         ("downloads: {port: 5}", "server.port"),
         ("zzz: 1", None),
     ],

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ByteSize
+from pydantic import BaseModel, ByteSize, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from vidra.errors import UsageError
@@ -23,6 +23,7 @@ SCHEMA_FILE = "vidra.schema.json"
 _FENCE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9./ _-]*\Z")
 _WIDTH = 98
+_BYTES = TypeAdapter(ByteSize)
 _HEAD = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
 #
@@ -115,9 +116,18 @@ def _scalar(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, ByteSize):
-        return value.human_readable(decimal=True, separator="").replace(".0", "")
+        return _size(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, StrEnum) or (isinstance(value, str) and _PLAIN.match(value)):
         return str(value)
     return json.dumps(value, ensure_ascii=False)
+
+
+def _size(value: ByteSize) -> str:
+    """Return the shortest way to write exactly this size."""
+    for decimal in (True, False):
+        text = value.human_readable(decimal=decimal, separator="").replace(".0", "")
+        if _BYTES.validate_python(text) == value:
+            return text
+    return str(int(value))
