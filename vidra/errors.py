@@ -16,6 +16,7 @@ VidraError                        exit code 1 unless said otherwise
 │   └── Missing                   what was asked for is not there
 ├── MediaError                    a download that no retry will cure
 │   ├── ExtractorBroken           yt-dlp's extractor crashed: its code is wrong, not the item
+│   ├── LeftOut                   the rules refuse the item, now that its page is known
 │   ├── VerificationFailed        what arrived is not what was announced
 │   ├── PostprocessingFailed      ffmpeg or a yt-dlp post-processor gave up
 │   └── DiskFull                  not enough room, now or according to the expected size
@@ -192,6 +193,10 @@ class ExtractorBroken(MediaError):
         super().__init__(
             f"extractor `{extractor}` is broken in yt-dlp {version}{age}: {cause}; upgrade yt-dlp"
         )
+
+
+class LeftOut(MediaError):
+    """The rules of its subscription refuse the item, as its page tells more than the list did."""
 
 
 class VerificationFailed(MediaError):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from yt_dlp.utils import smuggle_url
 
-from vidra.errors import MediaError, VerificationFailed
+from vidra.errors import LeftOut, MediaError, VerificationFailed
 from vidra.media.delivery import Destination, deliver
 from vidra.media.disk_space import FreeBytes, check_room, expected_bytes
 from vidra.media.entries import to_entry
@@ -17,7 +17,7 @@ from vidra.media.extensions import MEDIA_EXTENSIONS, check_media_extension
 from vidra.media.foreign import Foreign
 from vidra.media.identity import Identity
 from vidra.media.instance import STEM_FIELD, Instance
-from vidra.media.interface import DownloadedMedia, Listing, MediaEntry, Stage
+from vidra.media.interface import DownloadedMedia, Listing, MediaEntry, Refusal, Stage
 from vidra.media.mp4 import Contents
 from vidra.media.naming import render_target, unique_target
 from vidra.media.options.model import MediaOptions
@@ -60,6 +60,10 @@ class Download:
     workspace: Workspace
     meter: ProgressMeter
     playlist: Listing | None = None
+    refusal: Refusal | None = None
+    """Says why the entry is not wanted after all, now that its page is known."""
+    page: dict[str, Any] | None = None
+    """What was read of the entry's page a moment ago; it is not asked for again then."""
     _destination: Destination | None = field(default=None, init=False)
 
     def run(self) -> DownloadedMedia:
@@ -79,6 +83,8 @@ class Download:
 
     def _extracted(self) -> dict[str, Any]:
         """Return what yt-dlp is to process: the very entry, where its page holds several."""
+        if self.page is not None:
+            return self.page
         if self._knows_more_than_its_page():
             return self._transparent()
         info: Foreign = self.ydl.extract_info(self.entry.url, download=False, process=False)
@@ -133,6 +139,7 @@ class Download:
         """Decide, now that format and metadata are known, where the file goes and whether it fits."""
         check_media_extension(str(info.get("ext")))
         self._fill_in(info)
+        self._raise_if_unwanted(info)
         destination = self._place_for(info)
         if not self.terms.options.overwrite:
             self._raise_if_there(destination, info)
@@ -141,6 +148,12 @@ class Download:
         streams = info.get("requested_formats") or [info]
         self.meter.plan({str(s.get("format_id")): s.get("filesize") for s in streams})
         info[STEM_FIELD] = stem_for(info.get("format_id"))
+
+    def _raise_if_unwanted(self, info: Mapping[str, Any]) -> None:
+        found = to_entry(info, index=self.entry.index, asked=self.entry.url)
+        reason = self.refusal(_renamed(found, self.entry)) if self.refusal else None
+        if reason is not None:
+            raise LeftOut(reason)
 
     def _check_room(self, expected: int | None) -> None:
         assert self._destination is not None  # noqa: S101 - chosen before anything is fetched

@@ -72,6 +72,8 @@ class MediaEntry:
     extractor: str | None = None
     tags: tuple[str, ...] = ()
     thumbnails: tuple[Thumbnail, ...] = ()
+    day_order: int | None = None
+    """Its place among the entries of the list that were uploaded on the same day, the oldest first."""
     archive_key: str | None = None
     """The key yt-dlp itself would use, where it differs from `key`."""
     error: str | None = None
@@ -157,6 +159,8 @@ class LogLevel(StrEnum):
 
 ProgressSink = Callable[[Progress], None]
 LogSink = Callable[[LogLevel, str], None]
+Refusal = Callable[[MediaEntry], str | None]
+"""Says why an item is not wanted, None if it is; asked before a byte of it is fetched."""
 
 
 @dataclass(slots=True, eq=False)

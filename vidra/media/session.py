@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -31,6 +32,7 @@ from vidra.media.interface import (
     MediaEntry,
     Progress,
     ProgressSink,
+    Refusal,
     StopSignal,
 )
 from vidra.media.interruption import Interrupter
@@ -42,10 +44,27 @@ from vidra.media.versions import check_yt_dlp
 from vidra.media.workspace import Workspace
 
 T = TypeVar("T")
+READ_KEPT: Final = 60.0
+"""Seconds for which what the listing read of a single item's page is good for downloading it: media
+addresses expire, and mostly a download follows its listing at once."""
 _PlaylistEntries: Foreign = PlaylistEntries
 
 MOST_HOPS: Final = 5
 """Links from one extractor to the next that a listing follows."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JustRead:
+    """What a listing read of a single item's page, unprocessed."""
+
+    info: dict[str, Any]
+    at: float
+    key: str
+
+    def page_of(self, entry: MediaEntry, clock: Clock) -> dict[str, Any] | None:
+        """Return it if it is fresh and of this entry."""
+        fresh = clock.monotonic() - self.at < READ_KEPT
+        return self.info if fresh and self.key == entry.key else None
 
 
 def _no_progress(_: Progress) -> None:
@@ -82,6 +101,7 @@ class MediaSession:
         """
         check_yt_dlp()
         self._options, self._network, self._clock = options, network, clock
+        self._just_read: JustRead | None = None
         self._interrupter = Interrupter()
         found = ffmpeg or find_ffmpeg()
         self._terms = Terms(
@@ -139,13 +159,15 @@ class MediaSession:
         progress: ProgressSink = _no_progress,
         playlist: Listing | None = None,
         existing: Path | None = None,
+        refusal: Refusal | None = None,
     ) -> DownloadedMedia:
         """Download an entry into the library and return it, verified.
 
         Unfinished files live in a folder of the entry's own below `workdir`; what a failed or stopped
         attempt left there is resumed by the next one, unless it proved to be wrong. `playlist` gives
         templates their `playlist_…` fields. `existing` is where an earlier download of this key went:
-        if it is still there and sound, nothing is fetched.
+        if it is still there and sound, nothing is fetched. `refusal` is asked once the page is known;
+        what it refuses raises `LeftOut`.
         """
         stop = stop or StopSignal()
         stop.raise_if_set()
@@ -156,7 +178,7 @@ class MediaSession:
         workspace = Workspace.of(workdir, entry.key)
         with workspace.held():
             try:
-                done = self._download(entry, workspace, Attempt(stop=stop, meter=meter), playlist)
+                done = self._download(entry, workspace, Attempt(stop=stop, meter=meter), playlist, refusal)
             except VerificationFailed:
                 workspace.discard()
                 raise
@@ -164,12 +186,18 @@ class MediaSession:
         return done
 
     def _download(
-        self, entry: MediaEntry, workspace: Workspace, attempt: Attempt, playlist: Listing | None
+        self,
+        entry: MediaEntry,
+        workspace: Workspace,
+        attempt: Attempt,
+        playlist: Listing | None,
+        refusal: Refusal | None,
     ) -> DownloadedMedia:
         """Try, and once more with a fresh extraction if the file's address has lost its validity."""
 
         def work() -> DownloadedMedia:
             assert attempt.meter is not None  # noqa: S101 - set by the only caller
+            just_read, self._just_read = self._just_read, None  # once: a retry needs fresh addresses
             return Download(
                 terms=self._terms,
                 ydl=self._ydl,
@@ -177,6 +205,8 @@ class MediaSession:
                 workspace=workspace,
                 meter=attempt.meter,
                 playlist=playlist,
+                refusal=refusal,
+                page=just_read.page_of(entry, self._clock) if just_read else None,
             ).run()
 
         self._pause(attempt.stop)
@@ -214,6 +244,7 @@ class MediaSession:
 
     def _list(self, url: str) -> Listing:
         info: Foreign = self._ydl.extract_info(url, download=False, process=False)
+        is_link = info.get("_type") in {"url", "url_transparent"}
         for _ in range(MOST_HOPS):
             if info.get("_type") not in {"url", "url_transparent"}:
                 break
@@ -223,6 +254,9 @@ class MediaSession:
             info = {**found, **what_the_link_says(info)}
         if info.get("_type") not in PLAYLIST_TYPES:
             entry = to_entry(info, asked=url)
+            self._just_read = (
+                None if is_link else JustRead(info=info, at=self._clock.monotonic(), key=entry.key)
+            )
             return Listing(
                 url=url,
                 is_playlist=False,
