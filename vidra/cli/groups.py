@@ -29,6 +29,16 @@ APPS: Final[Sequence[LazyApp]] = (
     LazyApp(name="flow", module="vidra.cli.flows", help="Run flows, list them, and look after their runs."),
     LazyApp(name="job", module="vidra.cli.jobs", help="Look at jobs, steer them, and forget finished ones."),
     LazyApp(
+        name="library",
+        module="vidra.cli.library",
+        help="Browse and search libraries, and say what was watched.",
+    ),
+    LazyApp(
+        name="source",
+        module="vidra.cli.sources",
+        help="Add media servers and folders, sign in, and see how they are reached.",
+    ),
+    LazyApp(
         name="up",
         module="vidra.cli.up",
         help="Run server, schedules, worker and API until Ctrl-C, SIGTERM or `vidra down`.",

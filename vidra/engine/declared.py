@@ -10,14 +10,16 @@ from vidra.datafiles import shipped
 from vidra.engine.commands import FLOW
 from vidra.engine.declarations import Declaration, Schedule, read_declarations
 from vidra.engine.pacing import pacing_variables
+from vidra.engine.source_schedules import without_idle_schedules
 from vidra.errors import ConfigError, ConfigProblem
 from vidra.settings import ScheduleSettings, Settings
 
 
 def declared_deployments(settings: Settings) -> Sequence[Declaration]:
     """Return the deployments of these settings. Raises `ConfigError`."""
-    declared = read_declarations(shipped("deployments") / "prefect.yaml")
-    return with_schedules([replace(one, pool=settings.engine.pool) for one in declared], settings.schedules)
+    shipped_ones = read_declarations(shipped("deployments") / "prefect.yaml")
+    declared = [replace(one, pool=settings.engine.pool) for one in shipped_ones]
+    return without_idle_schedules(with_schedules(declared, settings.schedules), settings)
 
 
 def with_schedules(

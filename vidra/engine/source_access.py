@@ -28,6 +28,7 @@ from vidra.servers.factory import SourceAccess, open_server, prober
 from vidra.servers.interface import ClientIdentity, MediaServer, Route, SectionKind, SourceType
 from vidra.servers.local import LocalFolder, WatchBook
 from vidra.servers.paths import PathMapping
+from vidra.servers.plex_account import PlexAccount
 from vidra.servers.pool import open_pool
 from vidra.servers.wire import FixedRoute
 from vidra.settings import Settings
@@ -146,6 +147,11 @@ class SourceRoom:
             source=source.model_copy(update={"standing": standing}),
             events=connection_events(source.source_id, decision, now),
         )
+
+    def plex_account(self) -> PlexAccount:
+        """Return the account service of Plex."""
+        base = self.settings.connections.plex_tv
+        return PlexAccount(client=self.client, identity=self.identity, clock=self.clock, base=base)
 
     def _keeper(self, source: Source, access: SourceAccess) -> Keeper:
         probe = prober(access, client=self.client)

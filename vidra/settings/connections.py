@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vidra.settings.constraints import Seconds, Timeout
+from vidra.settings.constraints import Seconds, ServiceUrl, Timeout
 from vidra.settings.section import Section
 
 
@@ -41,4 +41,7 @@ class ConnectionSettings(Section):
     )
     checks_in_a_row: Annotated[int, Field(ge=1, le=100)] = Field(
         default=2, description="Checks in a row in which it must be."
+    )
+    plex_tv: ServiceUrl = Field(
+        default="https://plex.tv", description="Where Plex accounts sign in and servers are looked up."
     )

@@ -1,0 +1,125 @@
+"""One look at the connections of all sources: its events, and the table that a person wants to see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Final, Self
+
+from prefect.artifacts import acreate_table_artifact
+from prefect.events import emit_event
+
+from tasks.reporting import RunLogger
+from vidra.clock import SYSTEM_CLOCK
+from vidra.engine.source_access import SourceRoom, open_sources, standing_of
+from vidra.engine.source_checks import Checked, check_sources
+from vidra.engine.source_declarations import follow_declarations
+from vidra.engine.source_view import connection_rows, source_json
+from vidra.redaction import redact
+from vidra.settings import load_settings
+from vidra.state import open_configured_state
+from vidra.state.source_interface import SourceEvent, SourceEventKind, SourceKind
+
+ARTIFACT: Final = "connections"
+_SHOWN: Final = ("class", "score", "available", "in_use", "problem")
+"""What has to change in the table for a new one to be left: a table every 30 s would be 3,000 a day."""
+_GRAVE: Final = frozenset({SourceEventKind.CONNECTION_LOST, SourceEventKind.AUTH_CHANGED})
+
+
+class ConnectionWork:
+    """What the steps of the flow need. Use it as an asynchronous context manager."""
+
+    def __init__(self, *, run_logger: RunLogger) -> None:
+        self._logger = run_logger
+        self._stack = AsyncExitStack()
+        self.room: SourceRoom
+
+    async def __aenter__(self) -> Self:
+        """Open state, pool and credentials; bring declared sources up to date."""
+        settings = load_settings()
+        state = self._stack.enter_context(open_configured_state(settings.storage))
+        await asyncio.to_thread(follow_declarations, settings.sources, state.sources, clock=SYSTEM_CLOCK)
+        self.room = await self._stack.enter_async_context(open_sources(settings, state.sources))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of everything."""
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def look(
+        self, source_ids: Sequence[str] | None, *, only_due: bool, dry_run: bool
+    ) -> Sequence[Checked]:
+        """Probe the sources and store what was found; with `dry_run` only look."""
+        checked = await check_sources(self.room, source_ids, only_due=only_due, store=not dry_run)
+        for one in checked:
+            if one.problem:
+                self._logger.info("%s: %s", one.after.source_id, redact(one.problem))
+        return checked
+
+    def tell(self, checked: Sequence[Checked]) -> int:
+        """Log what happened and emit it as Prefect events; return how many events there were."""
+        events = [event for one in checked for event in one.events]
+        for event in events:
+            level = "warning" if event.event in _GRAVE else "info"
+            getattr(self._logger, level)("%s", _sentence(event))
+            emit_event(
+                event=f"vidra.{event.event.value}",
+                resource={"prefect.resource.id": f"vidra.source.{event.source_id}"},
+                payload=_payload(event),
+            )
+        return len(events)
+
+    async def leave_table(self, checked: Sequence[Checked]) -> bool:
+        """Leave the score table if it says anything new; return whether it did."""
+        if not any(_differs(one) for one in checked):
+            return False
+        sources = await asyncio.to_thread(self.room.store.list)
+        table = [
+            {"source": source.source_id, **row}
+            for source in sources
+            for row in connection_rows(standing_of(source))
+        ]
+        await acreate_table_artifact(
+            table=table, key=ARTIFACT, description="How every address of every source does"
+        )
+        return True
+
+
+def summary(checked: Sequence[Checked], room: SourceRoom) -> str:
+    """Return what the round found, in one line."""
+    now = room.clock.now()
+    pages = [source_json(one.after, now=now) for one in checked]
+    online = sum(page["connection"]["status"] == "online" for page in pages)
+    signed_out = sum(page["auth_status"] == "auth_required" for page in pages)
+    text = f"{online} of {len(pages)} sources reached"
+    return f"{text}, {signed_out} to sign in to" if signed_out else text
+
+
+def _differs(one: Checked) -> bool:
+    if one.after.type is SourceKind.LOCAL:
+        return False
+    before, after = standing_of(one.before), one.standing
+    return _gist(connection_rows(before)) != _gist(connection_rows(after))
+
+
+def _gist(rows: Sequence[dict[str, Any]]) -> list[tuple[object, ...]]:
+    return sorted((row["uri"], *(str(row[name]) for name in _SHOWN)) for row in rows)
+
+
+def _sentence(event: SourceEvent) -> str:
+    change = " -> ".join(filter(None, (event.old, event.new)))
+    return redact(" ".join(filter(None, (event.source_id, event.event.value, change, event.reason))))
+
+
+def _payload(event: SourceEvent) -> dict[str, Any]:
+    return {
+        "source": event.source_id,
+        "old": event.old and redact(event.old),
+        "new": event.new and redact(event.new),
+        "reason": event.reason,
+        "at": event.at,
+    }

@@ -1,0 +1,117 @@
+"""What the `vidra source` commands share: the way to the sources, and how results are printed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from vidra.errors import SourceNotFound, UsageError
+
+if TYPE_CHECKING:
+    from vidra.engine.source_access import SourceRoom
+    from vidra.engine.source_checks import Checked
+    from vidra.settings import Settings
+    from vidra.state.source_interface import Source
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def sources_opened(settings: Settings) -> AsyncIterator[SourceRoom]:
+    """Yield the room of sources with the declared ones up to date."""
+    from vidra.clock import SYSTEM_CLOCK  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.source_access import open_sources  # noqa: PLC0415 - the same
+    from vidra.engine.source_declarations import follow_declarations  # noqa: PLC0415 - the same
+    from vidra.state import open_configured_state  # noqa: PLC0415 - the same
+
+    with open_configured_state(settings.storage) as state:
+        follow_declarations(settings.sources, state.sources, clock=SYSTEM_CLOCK)
+        async with open_sources(settings, state.sources) as room:
+            yield room
+
+
+def with_sources(settings: Settings, work: Callable[[SourceRoom], Awaitable[T]]) -> T:
+    """Run the work with the room of sources."""
+
+    async def main() -> T:
+        async with sources_opened(settings) as room:
+            return await work(room)
+
+    return asyncio.run(main())
+
+
+def found_source(room: SourceRoom, wanted: str) -> Source:
+    """Return the source of this id, or the only one of this name; raises `SourceNotFound`."""
+    sources = room.store.list()
+    by_id = [one for one in sources if one.source_id == wanted]
+    found = by_id or [one for one in sources if one.name.casefold() == wanted.casefold()]
+    if len(found) == 1:
+        return found[0]
+    raise SourceNotFound(wanted, [one.source_id for one in sources])
+
+
+def tell_engine(settings: Settings) -> None:
+    """Let a running engine schedule what sources need, or stop scheduling it."""
+    from vidra.engine.source_schedules import apply_if_running  # noqa: PLC0415 - the same
+
+    if not apply_if_running(settings):
+        typer.echo("No engine is running: connections are watched once `vidra up` runs.", err=True)
+
+
+def report(room: SourceRoom, checked: Checked, *, as_json: bool) -> None:
+    """Print what became of a new source or a new sign-in."""
+    print_page(room, checked.after, as_json=as_json, events=False)
+    if checked.problem and not as_json:
+        typer.echo(f"{'Problem':<12}{checked.problem}")
+
+
+def print_page(room: SourceRoom, source: Source, *, as_json: bool, events: bool = True) -> None:
+    """Print everything about a source, its latest events included if wanted."""
+    from vidra.cli.source_pages import source_lines  # noqa: PLC0415 - the same
+    from vidra.engine.source_view import event_json, source_json  # noqa: PLC0415 - the same
+
+    page = source_json(source, now=room.clock.now())
+    told = [event_json(one) for one in room.store.events(source.source_id, limit=10)] if events else []
+    if as_json:
+        typer.echo(json.dumps({**page, "events": told}, indent=2, ensure_ascii=False))
+        return
+    typer.echo("\n".join(source_lines(page, told)))
+
+
+def read_secret(what: str, *, file: Path | None, variable: str | None) -> str:
+    """Return a secret from a file (`-`: standard input), a variable, or a prompt that shows nothing."""
+    if file is not None and variable is not None:
+        raise UsageError("expected either --secret-file or --secret-env, not both")
+    if variable is not None:
+        if not os.environ.get(variable):
+            raise UsageError(f"--secret-env: {variable} is not set")
+        return os.environ[variable]
+    if file is not None:
+        return _first_line(sys.stdin.read() if str(file) == "-" else _text_of(file))
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"nobody to ask for the {what}: give --secret-file (`-` reads input) or --secret-env"
+        )
+    return str(typer.prompt(what.capitalize(), hide_input=True, err=True))
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--secret-file: {file} cannot be read: {error}") from error
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().partition("\n")[0].strip()
+    if not line:
+        raise UsageError("--secret-file: expected the secret on the first line, found nothing")
+    return line
