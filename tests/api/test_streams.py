@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
 import httpx
 import pytest
@@ -17,8 +18,10 @@ from tests.api.filling import add_job, add_list, entries_of
 from tests.api.serving import Shim, until
 from tests.api.simulator import JOB_EVENTS, OVERVIEW_EVENTS, Listener
 from vidra.api.interface import RunState
+from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.place import Place
-from vidra.api.streams.subscriber import Ending, Message, Subscriber
+from vidra.api.streams.pump import Pump
+from vidra.api.streams.subscriber import Subscriber
 from vidra.errors import UsageError
 from vidra.state import Change, ChangeKind, Cursor
 from vidra.state.interface import EntryStatus, JobKind, JobProgress, JobStatus, LogLine
@@ -78,6 +81,19 @@ def test_a_queue_that_nobody_empties_is_ended() -> None:
         return burst.ending, slow.ending, len(burst)
 
     assert asyncio.run(scene()) == (Ending.TOO_SLOW, Ending.TOO_SLOW, 0)
+
+
+def test_no_listener_is_written_the_bytes_of_an_earlier_message() -> None:
+    """A message that is gone may have lain where the next one lies."""
+    pump, form = Pump(), attrgetter("frame")
+    texts = [str(number) for number in range(200)]
+
+    told = [pump.joined(form, (Message(text=text),)) for text in texts]
+
+    assert [frame[2:].decode() for frame in told] == texts
+    pair = (Message(text="a"), Message(text="b"))
+    assert pump.joined(form, pair) == b"\x81\x01a\x81\x01b"
+    assert pump.joined(attrgetter("sse"), pair).count(b"data: ") == 2
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from vidra.api.interface import Backend
 from vidra.api.observation import Observer
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
-from vidra.api.streams.subscriber import Ending
+from vidra.api.streams.message import Ending
 from vidra.errors import VidraError
 
 

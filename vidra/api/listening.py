@@ -18,8 +18,8 @@ from websockets.http11 import Request
 
 from vidra.api.guard import LARGEST_HEAD
 from vidra.api.services import Services
+from vidra.api.streams.message import Ending
 from vidra.api.streams.sending import DIRECT
-from vidra.api.streams.subscriber import Ending
 from vidra.errors import UsageError
 
 BACKLOG: Final = 2048

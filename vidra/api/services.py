@@ -17,8 +17,9 @@ from vidra.api.client.view import JobView
 from vidra.api.interface import Backend
 from vidra.api.metrics import Metrics
 from vidra.api.streams.hub import Hub
+from vidra.api.streams.message import Ending
 from vidra.api.streams.runs import RunWatch
-from vidra.api.streams.subscriber import Ending, Subscriber
+from vidra.api.streams.subscriber import Subscriber
 from vidra.engine.commands import JobCommands
 from vidra.engine.entry_commands import EntryCommands
 from vidra.engine.submission import submit

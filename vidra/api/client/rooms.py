@@ -16,7 +16,8 @@ from vidra.api.client.reasons import CREATED, DELETED, INITIAL, PREVIEW_READY, b
 from vidra.api.client.summary import summary_of
 from vidra.api.client.values import without_nulls
 from vidra.api.client.view import JobView
-from vidra.api.streams.subscriber import Ending, Message, Subscriber
+from vidra.api.streams.message import Ending, Message
+from vidra.api.streams.subscriber import Subscriber
 from vidra.clock import Clock, iso
 from vidra.errors import JobNotFound
 from vidra.state import Batch, Change, ChangeKind, Cursor, State

@@ -8,8 +8,9 @@ from typing import Any, Final
 import orjson
 
 from vidra.api.streams.hub import Topic
+from vidra.api.streams.message import Message
 from vidra.api.streams.place import Place
-from vidra.api.streams.subscriber import Message, Subscriber
+from vidra.api.streams.subscriber import Subscriber
 from vidra.state import Batch, Change, ChangeKind, Cursor, State
 from vidra.state.interface import Job, Record
 

@@ -23,9 +23,10 @@ from vidra.api.interface import RUN_OVER, RunNotFound
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.api.streams.hub import Topic
+from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.place import Place
 from vidra.api.streams.sending import DIRECT, speak
-from vidra.api.streams.subscriber import Ending, Message, Subscriber
+from vidra.api.streams.subscriber import Subscriber
 from vidra.errors import EngineError, UsageError
 
 HEARTBEAT_S: Final = 15.0

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
+from vidra.api.streams.message import Ending
+from vidra.api.streams.pump import Pump
+from vidra.api.streams.subscriber import Subscriber
 from vidra.redaction import redact
 from vidra.state import Batch, Cursor, State
-
-from .pump import Pump
-from .subscriber import Ending, Subscriber
 
 log = logging.getLogger(__name__)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from vidra.api.streams.message import Ending, Message
+from vidra.redaction import redact
+
 if TYPE_CHECKING:
-    from vidra.api.streams.subscriber import Message, Subscriber
+    from vidra.api.streams.subscriber import Subscriber
+
+log = logging.getLogger(__name__)
 
 SLICE_S: Final = 0.003
 """Seconds of writing after which everybody else gets a turn."""
-Form: TypeAlias = "Callable[[Message], bytes]"
+Form: TypeAlias = Callable[[Message], bytes]
 """Makes the bytes a listener is sent for a message; the same function for listeners of the same kind."""
 
 
@@ -26,7 +33,8 @@ class Pump:
     def __init__(self) -> None:
         self._due: dict[Subscriber, None] = {}
         self._news = asyncio.Event()
-        self._key: tuple[object, ...] = ()
+        self._form: Form | None = None
+        self._last: Sequence[Message] = ()
         self._joined = b""
 
     def add(self, subscriber: Subscriber) -> None:
@@ -45,9 +53,11 @@ class Pump:
 
     def joined(self, form: Form, messages: Sequence[Message]) -> bytes:
         """Return the bytes of the messages; listeners of one room mostly want the same ones in a row."""
-        key = (form, *map(id, messages))
-        if key != self._key:
-            self._key, self._joined = key, b"".join([form(message) for message in messages])
+        known = form is self._form and len(messages) == len(self._last)
+        if not known or any(one is not other for one, other in zip(messages, self._last, strict=True)):
+            # The messages are kept, not their ids: a new one may lie where an old one lay.
+            self._form, self._last = form, messages
+            self._joined = b"".join([form(message) for message in messages])
         return self._joined
 
     def _write_some(self) -> None:
@@ -55,4 +65,8 @@ class Pump:
         while self._due and time.perf_counter() < until:
             subscriber = next(iter(self._due))
             del self._due[subscriber]
-            subscriber.flush()
+            try:
+                subscriber.flush()
+            except Exception:  # noqa: BLE001 - the edge of one listener: logged, it may come back, others go on
+                log.error("a listener cannot be written to:\n%s", redact(traceback.format_exc()))  # noqa: TRY400 - redacted first
+                subscriber.end(Ending.TOO_SLOW)

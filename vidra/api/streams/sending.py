@@ -11,7 +11,8 @@ from typing import Final, Protocol
 from starlette.types import Receive, Scope, Send
 
 from vidra.api.guard import SHOWN_TOKEN
-from vidra.api.streams.subscriber import Ending, Message, Subscriber
+from vidra.api.streams.message import Ending, Message
+from vidra.api.streams.subscriber import Subscriber
 
 SEND_S: Final = 10.0
 """Seconds a peer may leave one batch of messages unread before its connection is given up."""
