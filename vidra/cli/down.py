@@ -39,7 +39,7 @@ def down(
     if identity is not None:
         identity.send(signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while find_engine(settings) is not None:
+    while find_engine(settings) is not None or (identity is not None and identity.alive):
         if time.monotonic() > deadline:
             typer.echo(f"still running after {timeout:g} s (pid {engine.pid})", err=True)
             raise typer.Exit(ExitCode.FAILED)

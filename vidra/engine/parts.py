@@ -18,6 +18,9 @@ SHIM: Final = "shim"
 FIRST_PORT: Final = 4200
 """Prefect's own port; the next free one is taken if somebody has it."""
 LAST_PORT: Final = 4299
+WORKER_GRACE: Final = 32.0
+"""Seconds a worker gets for the end of its runs: 20 to finish, 10 to stop in order, and a little more; see
+`DRAIN` in `vidra.engine.worker`."""
 
 _KEEP_ALIVE: Final = Timings(steady_poll=10.0, startup_limit=120.0, restart_delay=1.0, crash_limit=5)
 """Our own parts: noticed sooner than the specification's defaults; migrations may take a minute."""
@@ -46,7 +49,7 @@ def worker_part(environment: Mapping[str, str], settings: Settings) -> BackendSp
         env=environment,
         isolated=False,
         ends_with_supervisor=True,
-        timings=Timings(term_grace=30.0, restart_delay=1.0, crash_limit=5),
+        timings=Timings(leader_grace=WORKER_GRACE, restart_delay=1.0, crash_limit=5),
     )
 
 

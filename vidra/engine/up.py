@@ -20,6 +20,7 @@ from vidra.engine.commands import JobCommands
 from vidra.engine.declared import declared_deployments
 from vidra.engine.environment import applied, embedded_environment, remote_environment
 from vidra.engine.parts import SERVER, SHIM, WORKER, server_part, shim_part, worker_part
+from vidra.engine.recovery import Recovery
 from vidra.engine.running import logs_folder, parts_folder
 from vidra.engine.starter import PrefectStarter
 from vidra.engine.startup_status import Phase, write_status
@@ -99,10 +100,17 @@ async def _start(
     if with_server:
         environment = await _start_server(supervisor, settings)
     stack.enter_context(applied(environment))
-    revived = await _take_over(stack, settings, shared=not with_server)
+    recovery = await _take_over(stack, settings, shared=not with_server)
+    revived = await recovery.sweep()
     await supervisor.add(worker_part(environment, settings))
+    # Left in the opposite order: nobody asks for more, runs end, and only then their server goes.
+    stack.push_async_callback(supervisor.remove, WORKER)
     await _await_part(supervisor, WORKER, settings)
     shim_url = await _start_shim(supervisor, settings, environment)
+    if shim_url is not None:
+        stack.push_async_callback(supervisor.remove, SHIM)
+    await stack.enter_async_context(_background(recovery.keep_going()))
+    await stack.enter_async_context(_background(_keep_releasing(settings.storage.prefect_home)))
     return Ready(api_url=environment["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
 
 
@@ -126,12 +134,11 @@ async def _start_server(supervisor: Supervisor, settings: Settings) -> dict[str,
     return {**environment, "PREFECT_API_URL": url}
 
 
-async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool) -> list[str]:
-    """Put Prefect's books and our jobs in order, then declare what runs by itself."""
+async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool) -> Recovery:
+    """Put Prefect's books in order, declare what runs by itself; return who looks after our jobs."""
     from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - imports Prefect, 1.3 s
     from vidra.engine.limits import apply_declared_limits, release_dead_leases  # noqa: PLC0415 - the same
     from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - the same
-    from vidra.engine.recovery import Recovery  # noqa: PLC0415 - the same
 
     home = settings.storage.prefect_home
     for run in await reconcile(home, only_ours=shared):
@@ -141,11 +148,7 @@ async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool)
     await apply_deployments(declared_deployments(settings))
     state = open_configured_state(settings.storage)
     stack.callback(state.close)
-    recovery = Recovery(state, JobCommands(state, PrefectStarter(), settings=settings), home=home)
-    revived = await recovery.sweep()
-    await stack.enter_async_context(_background(recovery.keep_going()))
-    await stack.enter_async_context(_background(_keep_releasing(home)))
-    return revived
+    return Recovery(state, JobCommands(state, PrefectStarter(), settings=settings), home=home)
 
 
 async def _keep_releasing(home: Path) -> None:

@@ -43,6 +43,8 @@ class Ending:
             agreed = await ask(self._timings.shutdown_grace)
             if agreed and await self._leader_leaves(until=route_ends):
                 by = EndedBy.SHUTDOWN_ROUTE
+        if by is None and not hung and await self._leader_ends_its_own():
+            by = EndedBy.TERM
         left = 0.0 if hung or by is not None else max(0.0, route_ends - self._loop.time())
         by = await self._term(by, self._timings.term_grace + left)
         by = await self._kill(by)
@@ -52,6 +54,14 @@ class Ending:
         """Only the last step: for what an ended process left behind."""
         await self._look()
         return self._report(await self._kill(EndedBy.ITSELF) or EndedBy.ALREADY_GONE)
+
+    async def _leader_ends_its_own(self) -> bool:
+        """Tell only the process we started, where it was declared to look after the others itself."""
+        if not self._timings.leader_grace or self._leader is None:
+            return False
+        self._leader.send(signal.SIGTERM)
+        self._leader.send(signal.SIGCONT)
+        return await self._leader_leaves(until=self._loop.time() + self._timings.leader_grace)
 
     async def _term(self, by: EndedBy | None, grace: float) -> EndedBy | None:
         if not await self._look():

@@ -115,6 +115,8 @@ class Timings:
     crash_window: float = 300.0
     shutdown_grace: float = 5.0
     """From the request to leave until SIGTERM."""
+    leader_grace: float = 0.0
+    """How long SIGTERM is for the process itself alone, which ends in order what it started."""
     term_grace: float = 2.0
     """From SIGTERM until SIGKILL to everything the back end started."""
     kill_grace: float = 5.0

@@ -244,7 +244,8 @@ class Supervisor:
             if task.done():
                 await Ending(None, mark=self._mark(name), timings=timings).run(ask=None)
             else:
-                limit = timings.shutdown_grace + timings.term_grace + 2 * timings.kill_grace
+                patience = timings.shutdown_grace + timings.leader_grace + timings.term_grace
+                limit = patience + 2 * timings.kill_grace
                 async with asyncio.timeout(limit):
                     await runner.leave()
         except TimeoutError:
