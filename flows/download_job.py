@@ -9,8 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from tasks.artifacts import publish_downloads, publish_plan
-from tasks.downloads import download_entries
+from tasks.artifacts import publish_plan
+from tasks.downloads import carry_out
 from tasks.job_work import JobWork, open_job
 from tasks.listing import list_entries
 from vidra.errors import VidraError
@@ -58,7 +58,4 @@ async def _download(work: JobWork, *, dry_run: bool, asked_here: bool) -> None:
         return
     if work.job.selection_required:
         return  # nothing waits inside a run for a person: choosing starts the next one
-    work.begin()
-    await download_entries(work)
-    work.finish()
-    await publish_downloads(work.job_id, work.entries())
+    await carry_out(work)

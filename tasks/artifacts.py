@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from prefect.artifacts import acreate_table_artifact
 
+from vidra.media.lists.plan import Decision, Plan
 from vidra.state.interface import Entry
 
 MOST_ROWS = 1000
@@ -39,3 +40,20 @@ def _row(entry: Entry) -> dict[str, object]:
         "file": entry.main_file or "",
         "error": entry.error or "",
     }
+
+
+async def publish_expansion(name: str, plan: Plan) -> None:
+    """Leave a table of what a subscription's run downloads, and of what else it decided."""
+    counts = ", ".join(f"{count} {decision.value}" for decision, count in plan.counts.items())
+    kept = [item for item in plan.items if item.decision is not Decision.ARCHIVED][:MOST_ROWS]
+    table: list[dict[str, object]] = [
+        {
+            "decision": item.decision.value,
+            "published": item.entry.upload_date or "",
+            "title": item.entry.title or item.entry.url,
+            "why": item.reason,
+        }
+        for item in kept
+    ]
+    key = f"subscription-{name.replace('_', '-')}"
+    await acreate_table_artifact(table=table, key=key, description=f"What `{name}` plans: {counts}")

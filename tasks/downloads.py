@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
 from prefect import task
 
+from tasks.artifacts import publish_downloads
 from tasks.job_work import JobWork
+from tasks.refresh import announce_downloads
 from tasks.retry_policy import retry_policy
-from vidra.errors import Cancelled, MediaError, SitePaused
-from vidra.media.interface import DownloadedMedia
+from vidra.errors import Cancelled, LeftOut, MediaError, Refused, SitePaused
+from vidra.media.interface import DownloadedMedia, LogLevel
 from vidra.state.interface import Entry
+
+WAIT_FOR_TWIN: Final = 0.5
+"""Seconds between two looks whether another job is done with the same item."""
 
 
 @task(name="download entry", task_run_name="download {entry.title}")
@@ -23,14 +31,38 @@ async def download_entry(work: JobWork, entry: Entry) -> DownloadedMedia:
     async with work.politeness.downloading(entry.url, who=entry.index):
         try:
             async with asyncio.timeout(limit):
-                return await work.sessions.run(lambda session, stop: work.download(session, entry, stop))
+                return await _fetch(work, entry)
         except TimeoutError as error:
             raise MediaError(f"not done within {limit:g} s (`downloads.entry_timeout`)") from error
 
 
-async def download_entries(work: JobWork) -> None:
-    """Download every entry that is not done, at most `downloads.concurrency` at a time."""
-    slots = asyncio.Semaphore(work.settings.downloads.concurrency)
+async def _fetch(work: JobWork, entry: Entry) -> DownloadedMedia:
+    """Download the entry; with the owner's cookies only if it is refused without them."""
+    try:
+        return await work.sessions.run(lambda session, stop: work.download(session, entry, stop))
+    except Refused as refused:
+        knowing = work.sessions_with_cookies()
+        if knowing is None:
+            raise
+        work.reporter.log(LogLevel.INFO, f"Once more with cookies: {refused}", entry=entry)
+    return await knowing.run(lambda session, stop: work.download(session, entry, stop))
+
+
+async def carry_out(work: JobWork, *, slots: asyncio.Semaphore | None = None) -> None:
+    """Download what the job's stored entries ask for, record how it ended, and tell who wants to know."""
+    work.begin()
+    await download_entries(work, slots=slots)
+    work.finish()
+    await announce_downloads(work)
+    await publish_downloads(work.job_id, work.entries())
+
+
+async def download_entries(work: JobWork, *, slots: asyncio.Semaphore | None = None) -> None:
+    """Download every entry that is not done, at most `downloads.concurrency` at a time.
+
+    Jobs that are worked on side by side share their `slots`.
+    """
+    slots = slots or asyncio.Semaphore(work.settings.downloads.concurrency)
     async with asyncio.TaskGroup() as group:
         for entry in work.pending_entries():
             group.create_task(_download_alone(work, entry, slots))
@@ -44,8 +76,8 @@ async def _download_alone(work: JobWork, entry: Entry, slots: asyncio.Semaphore)
         work.reporter.started(entry)
         return await run(work, entry)
 
-    async with slots:
-        if work.has_failed_enough():
+    async with slots, _alone_with(work, entry):
+        if work.has_failed_enough() or work.take_over(entry):
             return
         try:
             media = await work.politeness.patiently(
@@ -58,7 +90,26 @@ async def _download_alone(work: JobWork, entry: Entry, slots: asyncio.Semaphore)
             raise
         except SitePaused as paused:
             work.put_off(paused, entry)
+        except LeftOut as reason:
+            work.leave_out(entry, reason)
         except Exception as error:  # noqa: BLE001 - the outermost edge of an entry; recorded, and the job fails with it
-            work.reporter.failed(entry, error)
+            work.record_failure(entry, error)
         else:
             work.record(entry, media)
+
+
+@asynccontextmanager
+async def _alone_with(work: JobWork, entry: Entry) -> AsyncIterator[None]:
+    """Wait while another job fetches the very same item, if what the archive has is not wanted again."""
+    if not work.job.skip_archived:
+        yield
+        return
+    lock = work.item_lock(entry)
+    held = lock.try_acquire()
+    while not held and (holder := lock.holder()) is not None and holder.purpose == (entry.key or entry.url):
+        await asyncio.sleep(WAIT_FOR_TWIN)
+        held = lock.try_acquire()
+    try:
+        yield  # not held here: by somebody who fetches another item
+    finally:
+        lock.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from itertools import takewhile
@@ -10,6 +11,7 @@ from pathlib import Path
 from prefect.client.schemas.objects import State as FlowState
 from prefect.states import Completed, Failed
 
+from tasks.ledger import Ledger
 from tasks.politeness import Politeness
 from tasks.records import is_playlist, job_metadata, media_entry, playlist_of, stored_entries
 from tasks.reporting import JobReporter, RunLogger
@@ -19,8 +21,9 @@ from vidra.engine.leftovers import discard_partials
 from vidra.engine.resolution import resolve_job
 from vidra.engine.selection import due, selected
 from vidra.engine.submission import submit
-from vidra.errors import JobConflict, SitePaused, VidraError
+from vidra.errors import JobConflict, LeftOut, SitePaused, VidraError
 from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal
+from vidra.media.options import MediaOptions
 from vidra.media.request import DownloadRequest
 from vidra.media.session import MediaSession
 from vidra.redaction import redact
@@ -52,6 +55,8 @@ class JobWork:
         self.reporter = JobReporter(state, job.job_id, run_logger=run_logger)
         self._resolved = resolve_job(job, settings=settings, state=state)
         self.sessions = SessionPool(self._open_session, size=settings.downloads.concurrency)
+        self._known_sessions: SessionPool | None = None
+        self.ledger = Ledger(job, settings)
         self.politeness = Politeness(
             settings,
             state,
@@ -71,7 +76,9 @@ class JobWork:
 
     def pending_entries(self) -> Sequence[Entry]:
         """Return the entries that this run has to download, in order."""
-        archived = self.state.archive.keys() if self.job.skip_archived else frozenset()
+        # A subscription's entries were looked up when they were planned; what came since is taken over.
+        leaves_out = self.job.skip_archived and self.job.subscription is None
+        archived = self.state.archive.keys() if leaves_out else frozenset()
         options = self._resolved.options
         todo = [entry for entry in due(self.job, self.entries()) if entry.key not in archived]
         if options.break_on_existing:
@@ -119,6 +126,7 @@ class JobWork:
                 progress=lambda progress: self.reporter.tick(entry, progress),
                 playlist=playlist_of(self.job) if self.job.kind is JobKind.PLAYLIST else None,
                 existing=Path(entry.main_file) if entry.main_file else None,
+                refusal=self.ledger.refusal,
             )
         finally:
             self._at_work.entry = None
@@ -127,11 +135,61 @@ class JobWork:
         """Ask what the URL names, on the calling thread. Raises the media room's errors."""
         return session.list(url, stop=stop)
 
+    def sessions_with_cookies(self) -> SessionPool | None:
+        """Return sessions that show the owner's cookies, for what is refused without; None: no cookies."""
+        if self._known_sessions is None and self._resolved.with_cookies is not None:
+            options = self._resolved.with_cookies
+            self._known_sessions = SessionPool(
+                lambda: self._open_session(options), size=self.settings.downloads.concurrency
+            )
+        return self._known_sessions
+
+    def take_over(self, entry: Entry) -> bool:
+        """Record an entry as done that another list had downloaded meanwhile; return whether it had."""
+        if not self.job.skip_archived or entry.key is None or entry.key not in self.state.archive:
+            return False
+        held = self.ledger.held(entry)
+        self.state.entries(self.job_id).update(
+            entry.index,
+            status=EntryStatus.COMPLETED,
+            progress=None,
+            main_file=held.main_file if held else None,
+            files=held.files if held else (),
+        )
+        self.reporter.log(
+            LogLevel.INFO, "In the archive already: another list had it downloaded", entry=entry
+        )
+        return True
+
+    def item_lock(self, entry: Entry) -> JobLock:
+        """Return the lock that keeps two jobs from fetching the same item at the same time.
+
+        There are a thousand for all items, so that their files do not pile up; the lock's purpose is the
+        key of the item that it is held for.
+        """
+        key = entry.key or entry.url
+        place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:2]) % 1000
+        return self.state.job_lock(f"item-{place:03}", purpose=key)
+
+    def leave_out(self, entry: Entry, reason: LeftOut) -> None:
+        """Take an entry out that the rules of its subscription refuse, now that its page is known."""
+        self.ledger.left_out(entry, str(reason))
+        self.state.entries(self.job_id).update(
+            entry.index, status=EntryStatus.REMOVED, error=str(reason), progress=None
+        )
+        self.reporter.log(LogLevel.INFO, f"Left out: {reason}", entry=entry)
+
+    def record_failure(self, entry: Entry, error: BaseException) -> None:
+        """Record why an entry failed."""
+        self.reporter.failed(entry, error)
+        self.ledger.failed(entry, error)
+
     def record(self, entry: Entry, media: DownloadedMedia) -> None:
         """Record a verified download: the archive first, as it may say more than the job, never less."""
         if self.settings.downloads.write_archive:
             for key in filter(None, (media.key, media.entry.archive_key)):
                 self.state.archive.add(key)
+        self.ledger.kept(entry, media)
         self.reporter.completed(entry, media)
         if self.job.crashes:  # it gets somewhere: whatever killed earlier runs, it was not this job
             self.job = self.state.jobs.update(self.job_id, crashes=0)
@@ -170,6 +228,8 @@ class JobWork:
     def interrupt(self) -> None:
         """Record that the run was stopped; what is there is kept, and the job can be resumed."""
         self.sessions.stop("interrupted")
+        if self._known_sessions is not None:
+            self._known_sessions.stop("interrupted")
         for entry in self.entries():
             if entry.status is EntryStatus.ACTIVE:
                 self.state.entries(self.job_id).update(entry.index, status=EntryStatus.PENDING)
@@ -189,7 +249,10 @@ class JobWork:
     def close(self) -> None:
         """End the threads, release the job and close the state."""
         self.sessions.close()
+        if self._known_sessions is not None:
+            self._known_sessions.close()
         self.politeness.close()
+        self.ledger.close()
         self._lock.release()
         self.state.close()
 
@@ -220,9 +283,9 @@ class JobWork:
     def _log(self, level: LogLevel, message: str) -> None:
         self.reporter.log(level, message, entry=getattr(self._at_work, "entry", None))
 
-    def _open_session(self) -> MediaSession:
+    def _open_session(self, options: MediaOptions | None = None) -> MediaSession:
         return MediaSession(
-            options=self._resolved.options,
+            options=options or self._resolved.options,
             network=self._resolved.network,
             library=self.settings.downloads.library,
             log=self._log,

@@ -13,6 +13,8 @@ _KEPT = (
     "live_status", "view_count", "like_count", "extractor", "archive_key",
 )  # fmt: skip
 """Fields of a media entry that a stored entry holds in `extra`; the rest have fields of their own."""
+_PLACE = "place"
+"""Place in its list, in `extra` where it is not the record's own index."""
 
 
 def stored_entries(listings: Sequence[Listing]) -> list[Entry]:
@@ -35,7 +37,10 @@ def stored_entry(entry: MediaEntry, index: int) -> Entry:
         thumbnail_url=entry.thumbnails[-1].url if entry.thumbnails else None,
         uploader=entry.uploader,
         channel=entry.channel,
-        extra={name: value for name in _KEPT if (value := getattr(entry, name)) is not None},
+        extra={
+            **{name: value for name in _KEPT if (value := getattr(entry, name)) is not None},
+            **({_PLACE: entry.index} if entry.index not in {None, index} else {}),
+        },
     )
 
 
@@ -45,7 +50,7 @@ def media_entry(entry: Entry) -> MediaEntry:
     return MediaEntry(
         key=entry.key or f"unknown {entry.index}",
         url=entry.url,
-        index=entry.index,
+        index=entry.extra.get(_PLACE, entry.index),
         id=entry.entry_id if entry.entry_id != entry.url else None,
         title=entry.title,
         duration=entry.duration,

@@ -6,7 +6,7 @@ import logging
 import shutil
 
 from vidra.engine.job_secrets import scope_of
-from vidra.engine.resolution import PARTIAL_FOLDER, resolve, target_root
+from vidra.engine.resolution import PARTIAL_FOLDER, resolve, subscription_of, target_root
 from vidra.engine.secret_store import configured_credentials
 from vidra.errors import VidraError
 from vidra.redaction import MASK
@@ -22,7 +22,8 @@ def discard_partials(job: Job, *, settings: Settings, state: State) -> None:
     stored = state.options.load(job.job_id)[1]
     options = {key: value for key, value in stored.items() if value != MASK}
     try:
-        root = target_root(resolve(options, preset=job.preset, settings=settings), settings)
+        own = subscription_of(job.subscription, settings)
+        root = target_root(resolve(options, preset=job.preset, settings=settings, own=own), settings)
     except VidraError as error:  # the owner has changed what is allowed since; the default place is left
         log.info("job %s: looking for partial files in the library: %s", job.job_id, error)
         root = settings.downloads.library

@@ -12,8 +12,18 @@ from vidra.engine.job_secrets import with_secrets
 from vidra.engine.secret_store import configured_credentials
 from vidra.errors import PathRefused
 from vidra.media.addresses import NetworkPolicy
-from vidra.media.options import MediaOptions, OptionLayer, Origin, find_preset, load_presets, resolve_options
-from vidra.settings import Settings, load_secrets
+from vidra.media.options import (
+    MediaOptions,
+    OptionLayer,
+    Origin,
+    Preset,
+    find_preset,
+    load_presets,
+    resolve_options,
+)
+from vidra.settings import Settings, SubscriptionSettings, load_secrets
+from vidra.settings.inheritance import subscription
+from vidra.settings.subscriptions import CookieUse
 from vidra.state import State
 from vidra.state.interface import Job
 
@@ -31,6 +41,8 @@ class ResolvedJob:
     """Folder that every file of this job stays below."""
     workdir: Path
     """Folder of the job's unfinished files; the same in every attempt, which is what resuming needs."""
+    with_cookies: MediaOptions | None = None
+    """The options once more, with the owner's cookies, for what is refused without; None: there are none."""
 
 
 def resolve_job(job: Job, *, settings: Settings, state: State) -> ResolvedJob:
@@ -40,12 +52,25 @@ def resolve_job(job: Job, *, settings: Settings, state: State) -> ResolvedJob:
     """
     stored = state.options.load(job.job_id)[1]
     given = with_secrets(job.job_id, stored, lambda: configured_credentials(settings))
-    options = resolve(given, preset=job.preset, settings=settings)
+    own = subscription_of(job.subscription, settings)
+    options = resolve(given, preset=job.preset, settings=settings, own=own)
     root = target_root(options, settings)
     partial = settings.downloads.temp_dir or root / PARTIAL_FOLDER
+    needed = own is not None and own.cookies.use is CookieUse.WHEN_NEEDED
     return ResolvedJob(
-        options=options, network=network_policy(settings), root=root, workdir=partial / job.job_id
+        options=options,
+        network=network_policy(settings),
+        root=root,
+        workdir=partial / job.job_id,
+        with_cookies=resolve(given, preset=job.preset, settings=settings, own=own, cookies=True)
+        if needed
+        else None,
     )
+
+
+def subscription_of(name: str | None, settings: Settings) -> SubscriptionSettings | None:
+    """Return the subscription with all it inherits; None for no name. Raises `UsageError`."""
+    return None if name is None else subscription(name, settings.subscriptions)
 
 
 def target_root(options: MediaOptions, settings: Settings) -> Path:
@@ -61,20 +86,51 @@ def target_root(options: MediaOptions, settings: Settings) -> Path:
     return root
 
 
-def resolve(options: Mapping[str, Any], *, preset: str | None, settings: Settings) -> MediaOptions:
-    """Merge preset, the owner's options and the job's. Raises `OptionRefused` and `UsageError`."""
+def resolve(
+    options: Mapping[str, Any],
+    *,
+    preset: str | None,
+    settings: Settings,
+    own: SubscriptionSettings | None = None,
+    cookies: bool = False,
+) -> MediaOptions:
+    """Merge preset, the owner's options and the job's. Raises `OptionRefused` and `UsageError`.
+
+    `own` is the subscription the job works for: its options come after the owner's general ones. With
+    `cookies` its cookies are used, unless that is `never`; without, only if that is `always`.
+    """
     downloads = settings.downloads
-    own = {name: own.model_dump(exclude_unset=True) for name, own in settings.presets.items()}
-    presets = load_presets(shipped("config") / "presets", own)
-    chosen = find_preset(presets, preset or downloads.preset)
+    presets = all_presets(settings)
+    chosen = [find_preset(presets, preset or (own.preset if own else None) or downloads.preset).layer]
+    if own is not None and own.output_preset is not None:
+        chosen.append(find_preset(presets, own.output_preset).layer)
     return resolve_options(
         OptionLayer(origin=Origin.OWNER, values={}, output=downloads.output),
-        chosen.layer,
+        *chosen,
         OptionLayer(origin=Origin.OWNER, values=downloads.options),
+        *([] if own is None else [_own_layer(own, cookies=cookies)]),
         OptionLayer(origin=Origin.JOB, values=options),
         allow=downloads.allow_options,
         roots=downloads.allowed_roots,
     )
+
+
+def all_presets(settings: Settings) -> Mapping[str, Preset]:
+    """Return the shipped presets and the owner's by name. Raises `ConfigError`."""
+    own = {name: own.model_dump(exclude_unset=True) for name, own in settings.presets.items()}
+    return load_presets(shipped("config") / "presets", own)
+
+
+def _own_layer(own: SubscriptionSettings, *, cookies: bool) -> OptionLayer:
+    """Return what a subscription says itself; how far its lists are read is among it."""
+    use = own.cookies.use
+    shown = use is CookieUse.ALWAYS or (cookies and use is CookieUse.WHEN_NEEDED)
+    values = dict(own.options)
+    if shown:
+        values["cookiefile"] = str(own.cookies.file)
+    if own.rules.lookback is not None:
+        values.setdefault("playlist_items", f"1:{own.rules.lookback}")
+    return OptionLayer(origin=Origin.OWNER, values=values, output=own.output)
 
 
 def network_policy(settings: Settings) -> NetworkPolicy:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.engine.job_secrets import store_secrets
-from vidra.engine.resolution import network_policy, resolve, target_root
+from vidra.engine.resolution import network_policy, resolve, subscription_of, target_root
 from vidra.engine.secret_store import configured_credentials
 from vidra.media.addresses import check_url
 from vidra.media.request import DownloadRequest
@@ -33,15 +33,19 @@ def submit(
     job_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     asks_selection: bool = False,
+    subscription: str | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Job:
     """Check the request and store it as a new job, under `job_id` if one is given.
 
-    Raises `ValueError` if that id is taken.
+    Raises `ValueError` if that id is taken. `subscription` names the one that it works for,
+    `facts` are further fields of its record.
     Raises `OptionRefused`, `UrlRefused`, `PathRefused` or `UsageError` when it is wrong, and then
     nothing is stored; `StateError` when the disk does not play along.
     """
     options = _job_options(request)
-    target_root(resolve(options, preset=request.preset, settings=settings), settings)
+    own = subscription_of(subscription, settings)
+    target_root(resolve(options, preset=request.preset, settings=settings, own=own), settings)
     policy = network_policy(settings)
     urls = tuple(check_url(url, policy) for url in request.urls)
     job = Job(
@@ -54,6 +58,8 @@ def submit(
         dry_run=request.dry_run,
         metadata=metadata or {},
         asks_selection=asks_selection,
+        subscription=subscription,
+        **(facts or {}),
     )
     # Options first: a job record without its options would run with the wrong ones.
     stored = store_secrets(job.job_id, options, lambda: configured_credentials(settings))

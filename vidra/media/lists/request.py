@@ -18,6 +18,9 @@ class ExpansionRequest(BaseModel):
     yes: bool = Field(
         False, description="Go on although the plan looks as if everything were to be fetched again."
     )
+    retry_failed: bool = Field(
+        False, description="Try items again that failed a short while ago and are left alone."
+    )
     max_items: int | None = Field(
         None, ge=1, le=100_000, description="At most so many downloads; empty means what the rules say."
     )

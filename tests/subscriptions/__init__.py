@@ -1,0 +1,1 @@
+"""Subscriptions from the list to the library, and what they remember."""
