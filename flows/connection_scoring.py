@@ -45,4 +45,5 @@ async def connection_scoring(request: ScoringRequest) -> State[None]:
         if not request.dry_run:
             work.tell(checked)
             await work.leave_table(checked)
+            await work.remind_servers()
         return Completed(message=summary(checked, work.room))

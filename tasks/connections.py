@@ -11,16 +11,18 @@ from typing import Any, Final, Self
 from prefect.artifacts import acreate_table_artifact
 from prefect.events import emit_event
 
+from tasks.refresh import ask_for_refresh, waiting_for
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.source_access import SourceRoom, open_sources, standing_of
 from vidra.engine.source_checks import Checked, check_sources
 from vidra.engine.source_declarations import follow_declarations
 from vidra.engine.source_view import connection_rows, source_json
+from vidra.errors import EngineError
 from vidra.redaction import redact
 from vidra.settings import load_settings
 from vidra.state import open_configured_state
-from vidra.state.source_interface import SourceEvent, SourceEventKind, SourceKind
+from vidra.state.source_interface import AuthState, Source, SourceEvent, SourceEventKind, SourceKind
 
 ARTIFACT: Final = "connections"
 _SHOWN: Final = ("class", "score", "available", "in_use", "problem")
@@ -73,6 +75,17 @@ class ConnectionWork:
             )
         return len(events)
 
+    async def remind_servers(self) -> None:
+        """Ask for another try where servers were away when files arrived and one of them answers now."""
+        sources = await asyncio.to_thread(self.room.store.list)
+        reached = {one.source_id for one in sources if _is_usable(one)}
+        waiting = await asyncio.to_thread(waiting_for, self.room.settings.storage.data_dir)
+        if reached & waiting:
+            try:
+                await ask_for_refresh()
+            except EngineError as error:
+                self._logger.info("files wait for %s: %s", ", ".join(sorted(waiting)), error)
+
     async def leave_table(self, checked: Sequence[Checked]) -> bool:
         """Leave the score table if it says anything new; return whether it did."""
         if not any(_differs(one) for one in checked):
@@ -97,6 +110,11 @@ def summary(checked: Sequence[Checked], room: SourceRoom) -> str:
     signed_out = sum(page["auth_status"] == "auth_required" for page in pages)
     text = f"{online} of {len(pages)} sources reached"
     return f"{text}, {signed_out} to sign in to" if signed_out else text
+
+
+def _is_usable(source: Source) -> bool:
+    signed_in = source.auth_status is not AuthState.AUTH_REQUIRED
+    return signed_in and standing_of(source).primary is not None
 
 
 def _differs(one: Checked) -> bool:

@@ -190,7 +190,7 @@ def test_a_finished_download_is_announced(administrator: bool) -> None:
     fake.administrator = administrator
     path = "/series/Show/Season 02"
 
-    assert on_jellyfin(fake, lambda jf: jf.refresh(path)) == ((SERIES.id,) if administrator else ())
+    assert on_jellyfin(fake, lambda jf: jf.refresh(path)) == ((SERIES.id,) if administrator else None)
     assert fake.refreshed == [[{"Path": path, "UpdateType": "Created"}]]
 
 

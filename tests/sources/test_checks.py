@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -11,7 +13,9 @@ from tests.servers.serving import Faulty, black_hole, refused_url, served
 from tests.servers.sources import jellyfin_with_library, plex_with_library
 from tests.sources.house import PLEX_MACHINE, House
 from vidra.connections import Candidate
-from vidra.engine.source_access import ACCOUNT_TOKEN, scope_of, standing_of
+from vidra.engine.source_access import ACCOUNT_TOKEN, SourceRoom, scope_of, standing_of
+from vidra.engine.source_checks import Checked, check_sources
+from vidra.engine.source_sign_in import Wanted, store_folders
 from vidra.state.source_interface import AuthState, SourceFolder, SourceKind
 
 
@@ -153,11 +157,7 @@ def test_an_address_that_was_taken_away_meanwhile_stays_away(house: House) -> No
     with served(plex_with_library().app()) as server, black_hole() as silent:
         house.add(SourceKind.PLEX, server.url, silent)
 
-        async def work(room):  # type: ignore[no-untyped-def]  # replaced below
-            import asyncio
-
-            from vidra.engine.source_checks import check_sources
-
+        async def work(room: SourceRoom) -> None:
             look = asyncio.create_task(check_sources(room))
             await asyncio.sleep(0.3)
             kept = standing_of(house.state.sources.get("home")).with_candidates(
@@ -177,11 +177,7 @@ def test_a_source_that_was_removed_meanwhile_stays_removed(house: House) -> None
     with served(plex_with_library().app()) as server:
         house.add(SourceKind.PLEX, server.url)
 
-        async def work(room):  # type: ignore[no-untyped-def]  # replaced below
-            import asyncio
-
-            from vidra.engine.source_checks import check_sources
-
+        async def work(room: SourceRoom) -> Sequence[Checked]:
             look = asyncio.create_task(check_sources(room))
             await asyncio.sleep(0)
             house.state.sources.remove("home")
@@ -192,8 +188,6 @@ def test_a_source_that_was_removed_meanwhile_stays_removed(house: House) -> None
 
 def test_a_folder_that_vanished_is_unknown_not_an_error(house: House, tmp_path: Path) -> None:
     """A local source has nobody to sign in to."""
-    from vidra.engine.source_sign_in import Wanted, store_folders
-
     folders = [SourceFolder(path=str(tmp_path / "films"))]
     (tmp_path / "films").mkdir()
     house.do(lambda room: store_folders(room, folders, Wanted(source_id="films")))

@@ -32,7 +32,13 @@ GRACE: Final = 10.0
 """Seconds the children get to clean up when the worker is gone."""
 WARM: Final = "vidra.media.warm"
 """The one module whose `warm_up` is called too."""
-PRELOADED: Final = ("vidra.engine.child", "flows.download_job", "vidra.settings.loading", WARM)
+PRELOADED: Final = (
+    "vidra.engine.child",
+    "flows.download_job",
+    "flows.connection_scoring",
+    "vidra.settings.loading",
+    WARM,
+)
 """What every run needs; a name that cannot be imported is left to the run that needs it."""
 
 

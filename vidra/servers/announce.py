@@ -9,6 +9,7 @@ from typing import Final
 
 import anyio
 
+from vidra.errors import AuthRequired, Refused
 from vidra.servers.interface import MediaServer
 from vidra.servers.paths import PathMapping, server_path
 
@@ -49,16 +50,25 @@ async def announce(
 ) -> Announced:
     """Scan the folders of the files, verify that the last file is listed, scan everything otherwise.
 
-    The caller has waited `DEBOUNCE` seconds for further files. Raises what the server's methods raise.
+    The caller has waited `DEBOUNCE` seconds for further files. A server whose libraries do not hold the
+    files is left in peace; without `look_after` nothing is verified. Raises what the server's methods raise.
     """
     if not files:
         return Announced.SCOPED
-    for folder in folders_to_scan(files):
-        await server.refresh(server_path(folder, mappings))
+    told = [await server.refresh(server_path(folder, mappings)) for folder in folders_to_scan(files)]
+    if not any(sections is None or sections for sections in told):
+        return Announced.UNSEEN
+    if not look_after:
+        return Announced.SCOPED
     wanted = server_path(files[-1], mappings)
     if await _listed(server, wanted, look_after):
         return Announced.SCOPED
-    await server.refresh()
+    try:
+        await server.refresh()
+    except AuthRequired:
+        raise
+    except Refused:
+        return Announced.UNSEEN  # only administrators may scan everything, and only they see paths
     return Announced.FULL if await _listed(server, wanted, look_after) else Announced.UNSEEN
 
 

@@ -17,13 +17,16 @@ Fields = Mapping[str, Any]
 def text(fields: Fields, name: str) -> str | None:
     """Return a non-empty text; numbers are spelled out."""
     value = fields.get(name)
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def integer(fields: Fields, name: str) -> int | None:
     """Return a whole number, also from text and from a float."""
+    plain = fields.get(name)
+    if plain is None or type(plain) is int:  # nearly always, a million times in a large library
+        return plain
     value = number(fields, name)
     return None if value is None else int(value)
 
@@ -31,7 +34,7 @@ def integer(fields: Fields, name: str) -> int | None:
 def number(fields: Fields, name: str) -> float | None:
     """Return a finite number, also from text."""
     value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         parsed = float(value)
@@ -48,6 +51,8 @@ def flag(fields: Fields, name: str) -> bool:
 def objects(fields: Fields, name: str) -> Iterator[Fields]:
     """Yield the objects of a list, skipping what is none."""
     value = fields.get(name)
+    if value is None:
+        return
     for entry in value if isinstance(value, list) else ():
         if isinstance(entry, dict):
             yield entry

@@ -404,10 +404,11 @@ class MediaServer(ABC):
         """Return the watch state as the server has it now."""
 
     @abstractmethod
-    async def refresh(self, path: str | None = None) -> tuple[str, ...]:
+    async def refresh(self, path: str | None = None) -> tuple[str, ...] | None:
         """Make the server look for new files under `path` (as it sees it), or everywhere.
 
-        Returns the ids of the sections that were told; empty if no section holds the path.
+        Returns the ids of the sections that were told; empty if no section holds the path, None if
+        the server does not let this user know.
         """
 
     @abstractmethod

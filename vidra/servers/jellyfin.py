@@ -200,7 +200,7 @@ class JellyfinServer(MediaServer):
         """Return the user's watch state."""
         return jellyfin_items.watch_state(await self._get_own(f"/Items/{item_id}", f"/Items/{item_id}"))
 
-    async def refresh(self, path: str | None = None) -> tuple[str, ...]:
+    async def refresh(self, path: str | None = None) -> tuple[str, ...] | None:
         """Announce the changed path, or scan everything; the server finds the library by itself."""
         if path is None:
             await self._wire.request("POST", "/Library/Refresh")
@@ -265,14 +265,14 @@ class JellyfinServer(MediaServer):
             path, query = f"/Users/{self._user}/Items/{progress.item_id}/UserData", {}
         await self._wire.request("POST", path, params=query, json=body)
 
-    async def _sections_at(self, path: str) -> tuple[str, ...]:
-        """Return the ids of the libraries that hold the path, as far as this user may know."""
+    async def _sections_at(self, path: str) -> tuple[str, ...] | None:
+        """Return the ids of the libraries that hold the path; None if this user may not know."""
         try:
             folders = await self._wire.get_any("/Library/VirtualFolders")
         except AuthRequired:
             raise
         except (Missing, Refused):
-            return ()  # only administrators see folders; the announcement was accepted all the same
+            return None  # only administrators see folders; the announcement was accepted all the same
         entries = [entry for entry in folders if isinstance(entry, dict)] if isinstance(folders, list) else []
         return tuple(
             key
