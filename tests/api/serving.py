@@ -16,6 +16,7 @@ import httpx
 
 from tests.api.engines import NotingEngine
 from vidra.api.app import create_app
+from vidra.api.crowd import Crowd
 from vidra.api.interface import Backend, Previewer
 from vidra.api.listening import Server, bind
 from vidra.credentials.server_token import FixedToken, TokenSource
@@ -79,6 +80,7 @@ def shim(
     previewer: Previewer | None = None,
     settings: Settings | None = None,
     state: State | None = None,
+    crowd: Crowd | None = None,
     **backend: Any,
 ) -> Iterator[Shim]:
     """Run a shim for as long as the context lasts."""
@@ -99,7 +101,7 @@ def shim(
             **backend,
         )
     )
-    server = Server(app)
+    server = Server(app, crowd=crowd)
     holder.append(server)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=_serve, args=(loop, server, listener))

@@ -12,6 +12,8 @@ from websockets.sync.client import connect
 from tests.api.raw import answer, ask, connection
 from tests.api.serving import TOKEN, Shim, settings_in, shim, until
 from vidra.api.bodies import LARGEST
+from vidra.api.crowd import Crowd
+from vidra.api.failed_tokens import FailedTokens
 from vidra.api.listening import PatientProtocol
 from vidra.api.tokens import check_strength, matches
 from vidra.credentials.server_token import TokenFile
@@ -368,3 +370,49 @@ def test_health_tells_strangers_who_we_are(served: Shim) -> None:
     assert reply["api_url"] == f"http://127.0.0.1:{served.port}/api/"
     assert reply["job_socket_base_url"] == f"ws://127.0.0.1:{served.port}/ws/jobs/"
     assert reply["overview"] == {"total": 0, "active": 0, "queued": 0, "status_counts": {}}
+
+
+def test_wrong_tokens_are_slowed_down_and_the_right_one_is_not(tmp_path: Path) -> None:
+    """After ten in a minute: 429 that says when to come back; who shows none is told 401 as ever."""
+    with shim(tmp_path) as served:
+        with served.stranger(**{"X-API-Token": "wrong"}) as client:
+            replies = [client.get("/api/jobs") for _ in range(12)]
+        with served.stranger() as stranger, served.client() as owner:
+            missing, right = stranger.get("/api/jobs"), owner.get("/api/jobs")
+
+    assert [reply.status_code for reply in replies] == [401] * 10 + [429] * 2
+    assert 1 <= int(replies[-1].headers["retry-after"]) <= 6
+    assert (missing.status_code, right.status_code) == (401, 200)
+
+
+def test_tries_come_back_and_addresses_are_forgotten() -> None:
+    """Ten a minute are one every six seconds; a thousand addresses are remembered, not a million."""
+    moment = [0.0]
+    failed = FailedTokens(now=lambda: moment[0])
+    assert [failed.note("a") for _ in range(12)] == [0] * 10 + [6, 6]
+    moment[0] += 6.5
+    assert [failed.note("a"), failed.note("a")] == [0, 6]
+    for number in range(5000):
+        failed.note(f"10.0.{number // 256}.{number % 256}")
+    assert len(failed) == 1024
+
+
+def test_one_address_holds_so_many_connections_and_no_more(tmp_path: Path) -> None:
+    """The next one is hung up on; WebSockets count, and one that leaves makes room."""
+    with shim(tmp_path, crowd=Crowd(local=3)) as served, contextlib.ExitStack() as stack:
+        head = f"GET / HTTP/1.1\nHost: 127.0.0.1:{served.port}"
+        socket = stack.enter_context(connect(served.socket_url("/ws/overview")))
+        for _ in range(2):
+            stack.enter_context(connection(served.port))
+        assert until(lambda: ask(served.port, head)[0] == 0, "the crowd is full")
+        socket.close()
+        assert until(lambda: ask(served.port, head)[0] == 200, "there is room again")
+
+
+def test_strangers_may_hold_fewer_connections_than_this_machine() -> None:
+    """On this machine all programs share an address; elsewhere they do not."""
+    crowd = Crowd(remote=1, local=2)
+
+    assert [crowd.enter(who) for who in ("10.0.0.1", "10.0.0.1", "127.0.0.1", "127.0.0.1", "10.0.0.2")] == [
+        True, False, True, True, True,
+    ]  # fmt: skip

@@ -21,6 +21,7 @@ from vidra.api.answers import (
     on_vidra_error,
 )
 from vidra.api.client import extra_routes, job_routes, playlist_routes, snapshot_routes, sockets
+from vidra.api.failed_tokens import FailedTokens
 from vidra.api.generic.routers import ROUTERS, SOCKETS
 from vidra.api.guard import Guard
 from vidra.api.hosts import HostPolicy
@@ -87,7 +88,13 @@ def _add_guards(app: FastAPI, services: Services) -> None:
     settings = services.backend.settings.server
     hosts = HostPolicy(bound=settings.host, names=settings.allowed_hosts, origins=settings.allowed_origins)
     backend = services.backend
-    app.add_middleware(Guard, tokens=backend.tokens, hosts=hosts, supervisor_token=backend.supervisor_token)
+    app.add_middleware(
+        Guard,
+        tokens=backend.tokens,
+        hosts=hosts,
+        failed=FailedTokens(a_minute=backend.wrong_tokens_a_minute),
+        supervisor_token=backend.supervisor_token,
+    )
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidra.api.bodies import BodyRefused, check_json, read_body, replay
+from vidra.api.failed_tokens import FailedTokens
 from vidra.api.hosts import Headers, HostPolicy, values
 from vidra.api.refusals import Refusal
 from vidra.api.tokens import matches
@@ -47,9 +48,15 @@ class Guard:
     """Wraps the application; see the module. Raises nothing of its own."""
 
     def __init__(
-        self, app: ASGIApp, *, tokens: TokenSource, hosts: HostPolicy, supervisor_token: str | None = None
+        self,
+        app: ASGIApp,
+        *,
+        tokens: TokenSource,
+        hosts: HostPolicy,
+        failed: FailedTokens,
+        supervisor_token: str | None = None,
     ) -> None:
-        self._app, self._tokens, self._hosts = app, tokens, hosts
+        self._app, self._tokens, self._hosts, self._failed = app, tokens, hosts, failed
         self._supervisor_token = supervisor_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +109,10 @@ class Guard:
         scope[AUTHORISED] = self._shows_token(scope) or self._is_supervisor(scope)
         method = scope["method"]
         free = method == "OPTIONS" or (method in {"GET", "HEAD"} and scope["path"] in FREE)
-        return None if free or scope[AUTHORISED] else UNAUTHORISED
+        if free or scope[AUTHORISED]:
+            return None
+        wait = self._failed.note(_address(scope)) if _shown_in_headers(scope["headers"]) else 0
+        return _slowed(wait) if wait else UNAUTHORISED
 
     def _shows_token(self, scope: Scope) -> bool:
         token = self._tokens.current()
@@ -119,6 +129,17 @@ class Guard:
             return False
         shown = values(scope["headers"], _SUPERVISOR_HEADER)
         return len(shown) == 1 and matches(shown[0], self._supervisor_token)
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _slowed(seconds: int) -> Refusal:
+    detail = "too many wrong tokens from this address; the right one is taken at any time"
+    headers = {"retry-after": str(seconds)}
+    return Refusal(status=429, code="too_many_wrong_tokens", detail=detail, headers=headers)
 
 
 def _shown_in_headers(headers: Headers) -> Sequence[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any, Protocol
 
+from vidra.api.failed_tokens import A_MINUTE
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.credentials.server_token import TokenSource
 from vidra.engine.commands import RunStarter
@@ -141,5 +142,7 @@ class Backend:
     """Whether the server may be ended with `POST /api/shutdown`."""
     supervisor_token: str | None = None
     """What the supervisor shows for that, and for nothing else; see `vidra.supervisor.interface`."""
+    wrong_tokens_a_minute: int = A_MINUTE
+    """Wrong tokens an address may show in a minute before it is told to wait."""
     request_stop: Callable[[], None] = _nothing
     """Called once when that was asked for; must return at once."""

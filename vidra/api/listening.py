@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from vidra.api.crowd import Crowd
 from vidra.api.guard import LARGEST_HEAD
 from vidra.api.services import Services
 from vidra.api.streams.message import Ending
@@ -36,11 +37,18 @@ class PatientProtocol(H11Protocol):
     """HTTP/1.1 that hangs up on who does not finish the head of a request in time."""
 
     patience: float = HEADER_S
+    crowd: Crowd
+    """Of this server; see `config_of`."""
     _deadline: asyncio.TimerHandle | None = None
+    _turned_away = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the clock."""
+        """Start the clock; turn away who holds too many connections."""
         super().connection_made(transport)
+        if not self.crowd.enter(_address(transport)):
+            self._turned_away = True
+            transport.abort()
+            return
         self._deadline = self.loop.call_later(self.patience, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -57,6 +65,8 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop_clock()
+        if not self._turned_away:
+            self.crowd.leave(_address(self.transport))
         super().connection_lost(exc)
 
     def write_part(self, data: bytes) -> bool:
@@ -86,12 +96,20 @@ class PatientProtocol(H11Protocol):
 class FrameProtocol(WebSocketsSansIOProtocol):
     """WebSockets that also take ready-made frames: a message to a hundred peers is framed once."""
 
+    crowd: Crowd
+    """Of this server; see `config_of`."""
+
     def handle_connect(self, event: Request) -> None:
         """Offer the way past the framing to the application."""
         super().handle_connect(event)
         if hasattr(self, "scope"):
             extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions[DIRECT] = self.write_frame
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it out: it came in as an HTTP connection."""
+        self.crowd.leave(_address(self.transport))
+        super().connection_lost(exc)
 
     def write_frame(self, frame: bytes) -> bool:
         """Write the frame now, if nothing is in its way; return whether it was written."""
@@ -120,15 +138,21 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def config_of(app: FastAPI) -> uvicorn.Config:
-    """Return how uvicorn serves the application.
+def _address(transport: asyncio.BaseTransport) -> str:
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else ""
+
+
+def config_of(app: FastAPI, crowd: Crowd | None = None) -> uvicorn.Config:
+    """Return how uvicorn serves the application, to so many connections of an address.
 
     Its own log stays at warnings: below that it writes the queries of WebSockets, tokens included.
     """
+    of_server = {"crowd": crowd or Crowd()}
     return uvicorn.Config(
         app,
-        http=PatientProtocol,
-        ws=FrameProtocol,
+        http=type("Http", (PatientProtocol,), of_server),
+        ws=type("Frames", (FrameProtocol,), of_server),
         lifespan="on",
         log_config=None,
         log_level=logging.WARNING,
@@ -149,9 +173,9 @@ def config_of(app: FastAPI) -> uvicorn.Config:
 class Server(uvicorn.Server):
     """A server that ends when it is asked to; signals are its caller's matter."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, *, crowd: Crowd | None = None) -> None:
         self._app = app
-        super().__init__(config_of(app))
+        super().__init__(config_of(app, crowd))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

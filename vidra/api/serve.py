@@ -29,6 +29,7 @@ from vidra.supervisor.interface import TOKEN_VARIABLE
 
 log = logging.getLogger(__name__)
 
+DESCRIPTORS: Final = 8192
 _LEVELS: Final = {ServerLogLevel.TRACE: logging.DEBUG}
 
 
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--supervised", action="store_true", help="offer POST /api/shutdown")
     options = parser.parse_args(arguments)
     os.umask(0o077)
+    _allow_many_connections()
     try:
         settings = load_settings()
         _set_up_logging(settings)
@@ -81,6 +83,17 @@ def _supervisor_token() -> str | None:
     if token:
         register_secret(token)
     return token or None
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files, where there is one: each connection is one, and 1,024 are few."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - not on every platform
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _set_up_logging(settings: Settings) -> None:

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 SETTLE_S: Final = 0.5
 """Seconds between two looks whether a wish (pause, cancel) has taken effect."""
 PAGES_KEPT: Final = 5000
+PAGES_A_TURN: Final = 20
+"""Pages that are completed between two looks; each takes about a millisecond."""
 _WISHED: Final = frozenset({JobStatus.PAUSING, JobStatus.CANCELLING})
 
 
@@ -52,6 +54,7 @@ class Services:
         self._open: dict[Subscriber, str] = {}
         self._creating = asyncio.Lock()
         self._pages: OrderedDict[str, tuple[Job, JobProgress | None, orjson.Fragment]] = OrderedDict()
+        self._without_versions: dict[str, None] = {}
         self._feed, self._counting = backend.state.feed(), threading.Lock()
         self._counts_at: Cursor | None = None
         self._counts: Mapping[JobStatus, int] = {}
@@ -110,35 +113,50 @@ class Services:
         self._away.discard(job.job_id)
         return started
 
-    def view(self, job: Job, *, deep: bool = False) -> JobView:
-        """Return what is shown of a job; `deep` also looks at versions and at a single item's entry.
+    def view(self, job: Job, *, deep: bool = False, versions: bool = True) -> JobView:
+        """Return what is shown of a job; `deep` also looks at a single item's entry.
 
-        Blocks for the disk when the job's side files are not in memory.
+        Blocks for the disk when the job's side files are not in memory; without `versions` it reads less.
         """
-        progress = self.state.jobs.progress(job.job_id)
-        if deep:
-            return JobView(
-                job=job,
-                progress=progress,
-                entries=self.state.entries(job.job_id).all(),
-                options_version=self.state.options.load(job.job_id)[0],
-                logs_version=self.state.logs.tail(job.job_id, limit=0)[0],
-            )
-        entries = self.state.entries(job.job_id).all() if job.kind is JobKind.PLAYLIST else None
-        return JobView(job=job, progress=progress, entries=entries)
+        wanted = deep or job.kind is JobKind.PLAYLIST
+        return JobView(
+            job=job,
+            progress=self.state.jobs.progress(job.job_id),
+            entries=self.state.entries(job.job_id).all() if wanted else None,
+            options_version=self.state.options.load(job.job_id)[0] if versions else None,
+            logs_version=self.state.logs.tail(job.job_id, limit=0)[0] if versions else None,
+        )
 
     def page(self, job: Job) -> orjson.Fragment:
-        """Return the job's plain form as JSON; that of a job that is over is made once."""
+        """Return the job's plain form as JSON; that of a job that is over is made once.
+
+        Of jobs that were over before we came the versions follow within seconds: a thousand of them are
+        two thousand files. Clients keep what an answer leaves out.
+        """
         progress = self.state.jobs.progress(job.job_id)
         known = self._pages.get(job.job_id)
         if known is not None and known[0] == job and known[1] == progress:
             return known[2]
-        page = orjson.Fragment(orjson.dumps(job_object(self.view(job))))
-        if job.status in TERMINAL:
-            self._pages[job.job_id] = (job, progress, page)
-            while len(self._pages) > PAGES_KEPT:
-                self._pages.popitem(last=False)
+        over = job.status in TERMINAL
+        page = orjson.Fragment(orjson.dumps(job_object(self.view(job, versions=not over))))
+        if over:
+            self._keep_page(job, progress, page)
+            self._without_versions[job.job_id] = None
         return page
+
+    def _keep_page(self, job: Job, progress: JobProgress | None, page: orjson.Fragment) -> None:
+        self._pages[job.job_id] = (job, progress, page)
+        while len(self._pages) > PAGES_KEPT:
+            self._pages.popitem(last=False)
+
+    def _complete_pages(self) -> None:
+        """Make some of the pages again, versions included."""
+        for job_id in list(self._without_versions)[:PAGES_A_TURN]:
+            self._without_versions.pop(job_id, None)
+            known = self._pages.get(job_id)
+            if known is not None:
+                page = orjson.Fragment(orjson.dumps(job_object(self.view(known[0]))))
+                self._keep_page(known[0], known[1], page)
 
     def forget_page(self, job_id: str) -> None:
         """Make the job's page anew next time: a command has changed its entries."""
@@ -190,6 +208,8 @@ class Services:
             try:
                 self._check_tokens()
                 await self._settle_once()
+                if self._without_versions:
+                    await asyncio.to_thread(self._complete_pages)
             except (StateError, CredentialError) as error:
                 log.error("jobs cannot be settled: %s", redact(str(error)))  # noqa: TRY400 - the text says it all
 

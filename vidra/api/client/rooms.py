@@ -111,7 +111,12 @@ class OverviewRoom(RoomBase):
     def _tell_job(self, job: Job) -> None:
         reason = reason_of(self._jobs.get(job.job_id), job)
         self._jobs[job.job_id] = job
-        view = JobView(job=job, progress=self._state.jobs.progress(job.job_id))
+        view = JobView(
+            job=job,
+            progress=self._state.jobs.progress(job.job_id),
+            options_version=self._state.options.load(job.job_id)[0],
+            logs_version=self._state.logs.tail(job.job_id, limit=0)[0],
+        )
         self.tell("update", {**job_object(view), "reason": reason, "timestamp": self.now()})
 
     def _read(self) -> None:

@@ -63,7 +63,7 @@ class Subscriber:
         self._direct = (write, form)
 
     def flush(self) -> None:
-        """Write what waits past the sender if that is idle; else, or if that fails, leave it to the sender."""
+        """Write what waits past the sender if that is idle; otherwise leave it to the sender."""
         if not self._waiting or self._direct is None or self._pump is None:
             return
         write, form = self._direct
