@@ -96,3 +96,12 @@ def test_downloads_of_a_run_take_slots_of_the_limits(workshop: Workshop) -> None
     assert job.status is JobStatus.COMPLETED
     assert len(spans) == 3
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_a_single_items_page_is_asked_for_once(workshop: Workshop) -> None:
+    """What the listing read is what the download goes by; only a retry reads the page again."""
+    page = f"/f/tag{workshop.tag}/v/vid001.html"
+    job, _ = workshop.download(workshop.site.url(page))
+
+    assert job.status is JobStatus.COMPLETED
+    assert _asked(workshop, page) == 1

@@ -244,7 +244,6 @@ class MediaSession:
 
     def _list(self, url: str) -> Listing:
         info: Foreign = self._ydl.extract_info(url, download=False, process=False)
-        is_link = info.get("_type") in {"url", "url_transparent"}
         for _ in range(MOST_HOPS):
             if info.get("_type") not in {"url", "url_transparent"}:
                 break
@@ -254,9 +253,8 @@ class MediaSession:
             info = {**found, **what_the_link_says(info)}
         if info.get("_type") not in PLAYLIST_TYPES:
             entry = to_entry(info, asked=url)
-            self._just_read = (
-                None if is_link else JustRead(info=info, at=self._clock.monotonic(), key=entry.key)
-            )
+            if info.get("_type", "video") == "video":
+                self._just_read = JustRead(info=info, at=self._clock.monotonic(), key=entry.key)
             return Listing(
                 url=url,
                 is_playlist=False,
