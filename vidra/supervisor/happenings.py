@@ -38,6 +38,8 @@ class Start:
     """Start it. Only an operator's start clears `failed` and the crash count."""
 
     operator: bool = True
+    patience: float = 0.0
+    """Seconds past the start-up limit in which somebody is there to say `KeepWaiting`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +52,9 @@ class Stop:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restart:
     """An operator wants it restarted. Not a crash."""
+
+    patience: float = 0.0
+    """As for `Start`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

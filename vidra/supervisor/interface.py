@@ -146,6 +146,8 @@ class BackendSpec:
     """Limit of one run of the restart command."""
     final_exits: frozenset[int] = frozenset()
     """Exit codes that mean "I was asked to leave": no crash, and no further start by ourselves."""
+    autostart: bool = True
+    """Whether our own start starts it; otherwise it waits for an operator."""
     ends_with_supervisor: bool = False
     """The process dies with us (Linux). Otherwise it lives on and our next start adopts it."""
     log_file: Path | None = None

@@ -84,6 +84,7 @@ class Machine:
         self._failures = self._good_in_a_row = self._moves = 0
         self._ending = self._start_after_end = False
         self._after_crash = self._warned = self._stuck = False
+        self._patience = 0.0
         self._asked_at = clock.monotonic()
         self._drift = self._wall_ahead()
         self._out: list[Outcome] = []
@@ -112,13 +113,15 @@ class Machine:
 
     def _dispatch(self, happening: Happening) -> None:  # noqa: C901, PLR0912 - one table, a line for each event
         match happening:
-            case Start(operator=operator):
+            case Start(operator=operator, patience=patience):
+                self._patience = patience
                 self._on_start(operator=operator)
             case Stop(operator=True):
                 self._on_stop("stopped by the operator")
             case Stop():
                 self._on_leave()
-            case Restart():
+            case Restart(patience=patience):
+                self._patience = patience
                 self._on_restart()
             case Reset():
                 self._on_reset()
@@ -379,6 +382,7 @@ class Machine:
     def _become_healthy(self, reason: str) -> None:
         crashed, self._after_crash = self._after_crash, False
         self._failures = self._good_in_a_row = self._moves = 0
+        self._patience = 0.0
         self._timers.clear()
         if self._probed:
             self._ask_at(self._now + self._timings.steady_poll)
@@ -418,8 +422,9 @@ class Machine:
         if not self._warned:
             self._tell(NoticeKind.SLOW_START, message)
             self._warned = True
-            if self._timings.patience > 0:
-                self._timers[_Timer.DEADLINE] = self._now + self._timings.patience
+            patience = max(self._timings.patience, self._patience)
+            if patience > 0:
+                self._timers[_Timer.DEADLINE] = self._now + patience
                 return
         reason = f"not ready in time: {self.reason}"
         if self._owned:

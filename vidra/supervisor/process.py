@@ -31,6 +31,10 @@ os.execvp(sys.argv[2], sys.argv[2:])
 so does the request. Done in a program of its own because code between fork and exec may deadlock."""
 
 
+WITH_PARENT: Final = "__with-parent"
+"""First argument of the one-file build that means the same."""
+
+
 class Process:
     """A process we started, or one that an earlier supervisor started and we adopted."""
 
@@ -101,8 +105,8 @@ def spawn(
     """
     program = _find_program(name, command[0], cwd, env)
     arguments = [program, *command[1:]]
-    if ends_with_us and sys.platform == "linux" and not getattr(sys, "frozen", False):
-        arguments = [sys.executable, "-I", "-S", "-c", _PARENT_DEATH, str(os.getpid()), *arguments]
+    if ends_with_us and sys.platform == "linux":
+        arguments = [*_parent_death(), str(os.getpid()), *arguments]
     try:
         popen = subprocess.Popen(
             arguments,
@@ -123,6 +127,12 @@ def spawn(
     identity = Identity.of(popen.pid)
     assert identity is not None  # noqa: S101 - a child that is not reaped keeps its number
     return Process(identity, popen)
+
+
+def _parent_death() -> list[str]:
+    if getattr(sys, "frozen", False):  # a one-file build runs no `-c`; see `vidra.cli.bundled`
+        return [sys.executable, WITH_PARENT]
+    return [sys.executable, "-I", "-S", "-c", _PARENT_DEATH]
 
 
 def _find_program(name: str, program: str, cwd: Path | None, env: Mapping[str, str]) -> str:

@@ -339,7 +339,7 @@ class Runner:
             self.book.remark(f"ended what an earlier supervisor had left: {report.ended_by}")
         self._launcher.clear_temporary(keep=self._record.instance if self._process else None)
         self._keep(digest=self.spec.digest)
-        if self._process is None and not self._record.stopped:
+        if self._process is None and not self._record.stopped and self.spec.autostart:
             self._handle(Start(operator=False))
 
     async def _end_others(self, others: Sequence[Survivor]) -> None:

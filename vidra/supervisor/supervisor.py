@@ -29,9 +29,11 @@ from vidra.supervisor.interface import (
     BackendState,
     BackendStatus,
     Subscriber,
+    Timings,
 )
 from vidra.supervisor.lock import InstanceLock
 from vidra.supervisor.logs import LogBook, RotatingFile
+from vidra.supervisor.process import Process
 from vidra.supervisor.records import FileRecords, RecordStore
 from vidra.supervisor.runner import Runner
 from vidra.supervisor.subreaper import Undertaker, become_subreaper
@@ -148,17 +150,20 @@ class Supervisor:
 
     # --- what an operator can do; each returns once it has been decided, not once it is done
 
-    async def start(self, name: str) -> BackendStatus:
-        """Start the back end, from `failed` too, whose crash count it clears."""
-        return await self._operate(name, Start(operator=True))
+    async def start(self, name: str, *, patience: float = 0.0) -> BackendStatus:
+        """Start the back end, from `failed` too, whose crash count it clears.
+
+        `patience` is how long past its limit this start waits for `keep_waiting`: somebody is there.
+        """
+        return await self._operate(name, Start(operator=True, patience=patience))
 
     async def stop(self, name: str) -> BackendStatus:
         """Stop the back end; it stays stopped, across our own restarts too, until it is started."""
         return await self._operate(name, Stop())
 
-    async def restart(self, name: str) -> BackendStatus:
-        """Stop and start the back end. Not a crash, however often it is done."""
-        return await self._operate(name, Restart())
+    async def restart(self, name: str, *, patience: float = 0.0) -> BackendStatus:
+        """Stop and start the back end. Not a crash, however often it is done. `patience` as for `start`."""
+        return await self._operate(name, Restart(patience=patience))
 
     async def reset(self, name: str) -> BackendStatus:
         """Forget crashes; a failed back end becomes a stopped one."""
@@ -184,6 +189,31 @@ class Supervisor:
         if spec.name in self._runners:
             await self.remove(spec.name)
         self._run(spec, await asyncio.to_thread(find_survivors, self._mark(spec.name)))
+
+    async def extend(self, specs: Iterable[BackendSpec]) -> None:
+        """Declare and start further back ends, with one look at the process table for all of them."""
+        survivors = await asyncio.to_thread(find_survivors, f"{self._home}:")
+        for spec in specs:
+            if spec.name in self._runners:
+                await self.remove(spec.name)
+            self._run(spec, survivors)
+
+    async def end_undeclared(self, names: Iterable[str] = ()) -> tuple[str, ...]:
+        """End what an earlier supervisor left of back ends that are neither ours now nor among `names`.
+
+        Returns their names. Without this, taking a back end out of the configuration while its
+        supervisor was dead would leave it running for ever.
+        """
+        known = {*self._runners, *names}
+        found = await asyncio.to_thread(find_survivors, f"{self._home}:")
+        found.sort(key=lambda one: one.leads)  # so that of one name the leader is kept
+        lost = {name: one for one in found if (name := one.instance.split(":")[1]) not in known}
+        ends = [
+            Ending(Process(one.identity) if one.leads else None, mark=self._mark(name), timings=Timings())
+            for name, one in lost.items()
+        ]
+        await asyncio.gather(*(end.run(ask=None) for end in ends))
+        return tuple(lost)
 
     async def remove(self, name: str) -> None:
         """Stop the back end and forget it; raise `BackendNotFound`."""
