@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from tasks.library_records import item_record, row_record, section_record
 from vidra.clock import SYSTEM_CLOCK, Clock
+from vidra.engine.library.collecting import rare_collections
 from vidra.errors import AuthRequired, Missing, Refused, RemoteError
 from vidra.library.guard import DeletionRules
 from vidra.library.listing import Change, Difference, Ending, Listing
@@ -311,6 +312,11 @@ async def sync_source(
             except Exception as error:  # noqa: BLE001 - the outermost edge of a section; kept, and the status says partial
                 await sync.fail_section(section, error)
 
+    with rare_collections():
+        return await _sync(sync, one)
+
+
+async def _sync(sync: SourceSync, one: Callable[[Section], Coroutine[None, None, None]]) -> SyncStatus:
     await sync.begin()
     try:
         sections = await sync.sections()

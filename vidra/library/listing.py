@@ -104,7 +104,7 @@ class Listing:
             self._seen.add(key)
             old = self._stored.get(key)
             result = merged(old, new, keep_watch=key in self._pending)
-            if old is None:
+            if old is None and self._stored:  # a first listing holds nothing that could have moved
                 self._new[key] = result
             if old is None or old != result:
                 self._added += old is None

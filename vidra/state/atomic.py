@@ -87,7 +87,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write every byte, however many calls the kernel wants for it."""
     view = memoryview(data)
     while view:
@@ -100,13 +100,14 @@ def atomic_write(path: Path, data: bytes) -> None:
         replace_file(path, data)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Do `atomic_write`'s work, raising `OSError`."""
+def replace_file(path: Path, *pieces: bytes | memoryview) -> None:
+    """Do `atomic_write`'s work with all pieces one behind the other, raising `OSError`."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=STRAY_SUFFIX, dir=path.parent)
     temporary = Path(name)
     try:
         try:
-            write_all(descriptor, data)
+            for piece in pieces:
+                write_all(descriptor, piece)
             sync_file(descriptor)
         finally:
             os.close(descriptor)

@@ -225,12 +225,12 @@ def write_generation(files: StateFiles, tables: Tables, seq: int, *, keep_previo
     snapshot = Snapshot(tables=tables, seq=seq, base=seq, offset=len(first))
     if keep_previous and files.snapshot.exists():
         replace_with_link(files.snapshot, files.previous_snapshot)
-    replace_file(files.snapshot, encode_snapshot(snapshot))
+    replace_file(files.snapshot, *encode_snapshot(snapshot))
     if keep_previous and files.journal.exists():
         replace_with_link(files.journal, files.previous_journal)
     replace_file(files.journal, first)
     if not keep_previous:
-        replace_file(files.previous_snapshot, encode_snapshot(snapshot))
+        replace_file(files.previous_snapshot, *encode_snapshot(snapshot))
         files.previous_journal.unlink(missing_ok=True)
 
 

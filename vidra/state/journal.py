@@ -123,7 +123,7 @@ class Journal:
         """Bring `<name>.json` up to date, so that stock TinyDB sees everything; the journal stays."""
         with self._guard, self._writing(), translated(self.files.snapshot, "write the file"):
             if self._here().inode is not None:
-                replace_file(self.files.snapshot, encode_snapshot(self._as_snapshot()))
+                replace_file(self.files.snapshot, *encode_snapshot(self._as_snapshot()))
             self._dirty = False
 
     def close(self) -> None:

@@ -248,13 +248,18 @@ class MemoryKeyedStore(KeyedStore):
 
 
 def open_keyed(
-    path: Path, *, clock: Clock = SYSTEM_CLOCK, lock_timeout: float = 10.0, repair: bool = False
+    path: Path,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    lock_timeout: float = 10.0,
+    repair: bool = False,
+    compact_floor: int = COMPACT_FLOOR,
 ) -> KeyedStore:
     """Return the store in the state file `path` (`<name>.json`), which need not exist.
 
     With `repair`, damage is logged and the last good state used; for what can be had again anyway.
     """
     journal = Journal(
-        path, clock=clock, lock_timeout=lock_timeout, compact_floor=COMPACT_FLOOR, repair=repair
+        path, clock=clock, lock_timeout=lock_timeout, compact_floor=compact_floor, repair=repair
     )
     return JournalKeyedStore(journal)

@@ -8,7 +8,7 @@ that table (a file by stock TinyDB, or edited by hand and `_meta` removed) the c
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,15 @@ class Snapshot:
     """Whether the file was not written by us, so that a backup is due before it is replaced."""
 
 
-def encode_snapshot(snapshot: Snapshot) -> bytes:
-    """Return the file's bytes."""
+def encode_snapshot(snapshot: Snapshot) -> Sequence[bytes | memoryview]:
+    """Return the file's bytes in pieces: joining them would take a large file's size again, twice."""
     body = {n: {str(i): d for i, d in t.items()} for n, t in snapshot.tables.items() if n != META and t}
     text = orjson.dumps(body)
     meta = dict(snapshot.tables.get(META, {}).get(META_ID, {}))
     meta |= {"format": FORMAT, "seq": snapshot.seq, "base": snapshot.base, "offset": snapshot.offset}
     meta["crc"] = _checksum(meta, text)
     head = orjson.dumps({META: {str(META_ID): meta}})
-    return head if text == b"{}" else head[:-1] + b"," + text[1:]
+    return (head,) if text == b"{}" else (head[:-1], b",", memoryview(text)[1:])
 
 
 def read_snapshot(path: Path, adopt: Adopt | None = None) -> Snapshot | None:
@@ -85,8 +85,8 @@ def _ours(path: Path, data: bytes, content: dict[str, Any]) -> Snapshot:
     if found > FORMAT:
         raise StateTooNew(path, found=found, known=FORMAT)
     head = orjson.dumps({META: {str(META_ID): {**meta, "crc": crc}}})
-    text = b"{}" if data == head else b"{" + data[len(head) :]
-    if not data.startswith(head[:-1]) or crc != _checksum(meta, text):
+    text = (b"{}",) if data == head else (b"{", memoryview(data)[len(head) :])
+    if not data.startswith(head[:-1]) or crc != _checksum(meta, *text):
         raise SnapshotDamaged("its checksum does not fit (to edit by hand, remove the table `_meta`)")
     tables = _tables(content)
     if tables is None:
@@ -116,6 +116,9 @@ def _tables(content: object) -> Tables | None:
         return None
 
 
-def _checksum(meta: dict[str, Any], text: bytes) -> str:
+def _checksum(meta: dict[str, Any], *text: bytes | memoryview) -> str:
     facts = {key: meta[key] for key in sorted(meta) if key != "crc"}
-    return f"{binascii.crc32(text, binascii.crc32(orjson.dumps(facts))):08x}"
+    found = binascii.crc32(orjson.dumps(facts))
+    for piece in text:
+        found = binascii.crc32(piece, found)
+    return f"{found:08x}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from vidra.engine.library.collecting import rare_collections
 from vidra.engine.library.shelves import open_shelf, shelf_ids
 from vidra.errors import ItemNotFound, UsageError
 from vidra.library.catalogue import Catalogue
@@ -142,8 +143,9 @@ class Library:
     def _opened(self, source: str) -> Shelf:
         if source not in self._shelves:
             store, catalogue = open_shelf(self._storage, source), Catalogue()
-            store.get(SYNC, STATUS_KEY)  # read the file once, before the catalogue hangs on it
-            store.follow(ITEMS, catalogue)
+            with rare_collections():
+                store.get(SYNC, STATUS_KEY)  # reads the file, before the catalogue hangs on it
+                store.follow(ITEMS, catalogue)
             self._shelves[source] = Shelf(source=source, store=store, catalogue=catalogue)
         shelf = self._shelves[source]
         shelf.store.get(SYNC, STATUS_KEY)  # takes in what others appended, the catalogue with it

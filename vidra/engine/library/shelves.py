@@ -10,11 +10,15 @@ from vidra.errors import UsageError
 from vidra.settings import Settings
 from vidra.settings.storage import StorageSettings
 from vidra.state.joblock import FileJobLock
+from vidra.state.journal import COMPACT_FLOOR
 from vidra.state.keyed import KeyedStore, open_keyed
 from vidra.state.naming import is_job_id
 
 FOLDER = "library"
 QUEUE = "watch_queue"
+SHELF_FLOOR = 64 * 1024 * 1024
+"""Bytes of journal before it is compacted: filling a library of 50,000 items takes 40 MB, and writing it
+all again several times on the way would be half of the work."""
 
 
 def shelf_ids(storage: StorageSettings) -> Sequence[str]:
@@ -29,7 +33,7 @@ def open_shelf(storage: StorageSettings, source_id: str, *, clock: Clock = SYSTE
 
     A damaged one is repaired without a word to the caller: the server has it all, the next sync mends it.
     """
-    return _open(_path(storage, source_id), storage, clock, repair=True)
+    return _open(_path(storage, source_id), storage, clock, repair=True, floor=SHELF_FLOOR)
 
 
 def open_queue(storage: StorageSettings, *, clock: Clock = SYSTEM_CLOCK) -> KeyedStore:
@@ -67,5 +71,9 @@ def _path(storage: StorageSettings, source_id: str) -> Path:
     return storage.data_dir / FOLDER / f"{checked(source_id)}.json"
 
 
-def _open(path: Path, storage: StorageSettings, clock: Clock, *, repair: bool) -> KeyedStore:
-    return open_keyed(path, clock=clock, lock_timeout=storage.lock_timeout, repair=repair)
+def _open(
+    path: Path, storage: StorageSettings, clock: Clock, *, repair: bool, floor: int = COMPACT_FLOOR
+) -> KeyedStore:
+    return open_keyed(
+        path, clock=clock, lock_timeout=storage.lock_timeout, repair=repair, compact_floor=floor
+    )
