@@ -11,6 +11,7 @@ from vidra.engine.commands import FLOW
 from vidra.engine.declarations import Declaration, Schedule, read_declarations
 from vidra.engine.pacing import pacing_variables
 from vidra.engine.source_schedules import without_idle_schedules
+from vidra.engine.subscription_deployments import subscription_deployments
 from vidra.errors import ConfigError, ConfigProblem
 from vidra.settings import ScheduleSettings, Settings
 
@@ -19,7 +20,8 @@ def declared_deployments(settings: Settings) -> Sequence[Declaration]:
     """Return the deployments of these settings. Raises `ConfigError`."""
     shipped_ones = read_declarations(shipped("deployments") / "prefect.yaml")
     declared = [replace(one, pool=settings.engine.pool) for one in shipped_ones]
-    return without_idle_schedules(with_schedules(declared, settings.schedules), settings)
+    scheduled = without_idle_schedules(with_schedules(declared, settings.schedules), settings)
+    return [*scheduled, *subscription_deployments(settings)]
 
 
 def with_schedules(

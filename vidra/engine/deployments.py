@@ -10,16 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from vidra.engine.declarations import Declaration, Schedule
 from vidra.engine.pacing import VARIABLES
 from vidra.engine.runs import connected_client
+from vidra.engine.subscription_deployments import FROM_YAML
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.responses import DeploymentResponse
+
+_PAGE: Final = 200
 
 
 @unique
@@ -30,7 +33,7 @@ class ChangeKind(StrEnum):
     UPDATE = "update"
     KEEP = "keep"
     DELETE = "delete"
-    """Of limits only: deployments that are not declared are left alone."""
+    """Of limits, and of deployments that the configuration named and does not any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,14 +50,38 @@ class Change:
 async def apply_deployments(declared: Sequence[Declaration], *, dry_run: bool = False) -> Sequence[Change]:
     """Create or update what differs and return what was (or with `dry_run` would be) done.
 
-    Creates missing work pools of the type `vidra`. Deployments that are not declared are left alone.
+    Creates missing work pools of the type `vidra`. Deployments that are not declared are left alone, unless
+    they were made from the configuration alone: those go with what they were made from.
     Raises `EngineUnreachable`, and `EngineError` for an entrypoint that names no flow.
     """
     async with connected_client() as client:
         if not dry_run:
             for pool in sorted({declaration.pool for declaration in declared}):
                 await _ensure_pool(client, pool)
-        return [await _apply(client, declaration, dry_run=dry_run) for declaration in declared]
+        changes = [await _apply(client, declaration, dry_run=dry_run) for declaration in declared]
+        return [*changes, *await _delete_stale(client, declared, dry_run=dry_run)]
+
+
+async def _delete_stale(
+    client: PrefectClient, declared: Sequence[Declaration], *, dry_run: bool
+) -> list[Change]:
+    """Delete what an earlier configuration made in these pools; their runs stay in the history."""
+    from prefect.client.schemas.filters import DeploymentFilter  # noqa: PLC0415 - 1.3 s
+
+    wanted = DeploymentFilter.model_validate({"tags": {"all_": [FROM_YAML]}})
+    names, pools = {one.name for one in declared}, {one.pool for one in declared}
+    stale: list[DeploymentResponse] = []
+    offset = 0
+    while page := await client.read_deployments(deployment_filter=wanted, limit=_PAGE, offset=offset):
+        stale += [one for one in page if one.name not in names and one.work_pool_name in pools]
+        offset += len(page)
+    changes = []
+    for one in stale:
+        flow = await client.read_flow(one.flow_id)
+        changes.append(Change(deployment=f"{flow.name}/{one.name}", kind=ChangeKind.DELETE))
+        if not dry_run:
+            await client.delete_deployment(one.id)
+    return changes
 
 
 async def _apply(client: PrefectClient, declared: Declaration, *, dry_run: bool) -> Change:
