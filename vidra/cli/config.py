@@ -91,15 +91,17 @@ def schema() -> None:
 
 def _check(invocation: Invocation) -> tuple[Path | None, Sequence[ConfigProblem]]:
     """Check as every command would, then the file by itself: a variable may hide a mistake in it."""
+    from vidra.engine.vetting import vet  # noqa: PLC0415 - the option tables are 0.1 s to import
+
     file = invocation.config
     try:
         file = find_config(file)
-        resolve_settings(config=file, overrides=invocation.overrides)
+        resolution = resolve_settings(config=file, overrides=invocation.overrides)
         if file is not None:
             resolve_settings(config=file, environ={})
     except ConfigError as error:
         return file, error.problems
-    return file, ()
+    return file, vet(resolution)
 
 
 def _lines(rows: Sequence[Explained]) -> Iterator[str]:
