@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,6 +118,7 @@ def _reuse(settings: Settings, running: AlreadyRunning) -> int:
 
 
 def _detached(settings: Settings, no_server: bool) -> int:
+    from vidra.engine.programs import independent_environment, vidra_command  # noqa: PLC0415 - rare
     from vidra.engine.running import find_engine  # noqa: PLC0415 - 0.2 s
     from vidra.engine.startup_status import Phase, read_status  # noqa: PLC0415 - the same
 
@@ -126,7 +126,8 @@ def _detached(settings: Settings, no_server: bool) -> int:
         return _attached(settings, no_server)
     began = time.time()
     child = subprocess.Popen(
-        [sys.executable, "-m", "vidra.cli", "up", *(["--no-server"] if no_server else [])],
+        vidra_command("up", *(["--no-server"] if no_server else [])),
+        env=independent_environment(),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 from asyncio.subprocess import Process
 from typing import Any, Final, Self
 
 from vidra.engine.nursery import Call
+from vidra.engine.programs import module_command
 from vidra.errors import EngineStartFailed
 
 PART: Final = "the nursery of the worker"
@@ -27,7 +27,7 @@ class Brood:
     """
 
     def __init__(self, preload: tuple[str, ...] = ()) -> None:
-        self._command = [sys.executable, "-m", "vidra.engine.nursery", *preload]
+        self._command = module_command("vidra.engine.nursery", *preload)
         self._process: Process | None = None
         self._listener: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Final
 
+from vidra.engine.programs import module_command
 from vidra.engine.server import server_command
 from vidra.engine.work import worker_command
 from vidra.settings import Settings
@@ -58,7 +58,7 @@ def shim_part(environment: Mapping[str, str], settings: Settings) -> BackendSpec
     server = settings.server
     return BackendSpec(
         name=SHIM,
-        command=(sys.executable, "-m", "vidra.api.serve", "--supervised"),
+        command=tuple(module_command("vidra.api.serve", "--supervised")),
         env=environment,
         isolated=False,
         port=PortSpec(fixed=server.port, host=server.host, argument=(), handover=PortHandover.RELEASE),

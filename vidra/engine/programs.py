@@ -25,6 +25,11 @@ def module_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, RUN_MODULE if is_bundled() else "-m", module, *arguments]
 
 
+def vidra_command(*arguments: str) -> list[str]:
+    """Return the command line of `vidra` with these arguments."""
+    return [sys.executable, *([] if is_bundled() else ["-m", "vidra.cli"]), *arguments]
+
+
 def independent_environment() -> dict[str, str]:
     """Return the environment of a child that outlives us: it must not share what we unpacked."""
     return {**os.environ, RESET_VARIABLE: "1"} if is_bundled() else dict(os.environ)

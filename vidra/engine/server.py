@@ -7,7 +7,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import BinaryIO, Final, Self
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.engine.environment import child_environment
 from vidra.engine.interface import EngineStage, EngineStatus, StatusListener, ignore_status
+from vidra.engine.programs import module_command
 from vidra.errors import EngineStartFailed
 from vidra.redaction import redact
 
@@ -34,7 +34,7 @@ _Event = dict[str, object]
 def server_command(*, port: int | str = 0, private: bool = False, supervised: bool = False) -> list[str]:
     """Return the command line of the server program, see `vidra.engine.serve`."""
     flags = [*(["--private"] if private else []), *(["--supervised"] if supervised else [])]
-    return [sys.executable, "-m", "vidra.engine.serve", *flags, "--port", str(port)]
+    return module_command("vidra.engine.serve", *flags, "--port", str(port))
 
 
 class EmbeddedServer:

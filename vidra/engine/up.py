@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from vidra.clock import SYSTEM_CLOCK, iso
+from vidra.engine.backends import backend_records, backends_supervised
 from vidra.engine.commands import JobCommands
 from vidra.engine.declared import declared_deployments
 from vidra.engine.environment import applied, embedded_environment, remote_environment
 from vidra.engine.parts import SERVER, SHIM, WORKER, server_part, shim_part, worker_part
 from vidra.engine.recovery import Recovery
 from vidra.engine.running import logs_folder, parts_folder
+from vidra.engine.service_manager import told_service_manager
 from vidra.engine.starter import PrefectStarter
 from vidra.engine.startup_status import Phase, write_status
 from vidra.errors import EngineError, EngineStartFailed, EngineUnreachable
@@ -78,6 +80,7 @@ async def engine_up(
                     log=str(settings.log_file),
                 )
                 status.write(Phase.SUCCESS)
+                await stack.enter_async_context(told_service_manager())
                 yield ready
         except EngineError as error:
             status.write(Phase.ERROR, str(error))
@@ -91,11 +94,13 @@ async def _start(
     with_server: bool,
     listeners: Iterable[Callable[[BackendEvent], None]],
 ) -> Ready:
+    recorder = await stack.enter_async_context(backend_records(settings))
     supervisor = await stack.enter_async_context(
         Supervisor((), folder=parts_folder(settings), logs=logs_folder(settings), subreaper=True)
     )
     for listener in listeners:
         supervisor.subscribe(listener)
+    await stack.enter_async_context(backends_supervised(supervisor, settings, recorder))
     environment = remote_environment(settings)
     if with_server:
         environment = await _start_server(supervisor, settings)

@@ -9,10 +9,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from vidra.engine.programs import module_command
+
 
 def worker_command(*, pool: str, limit: int | None = None, name: str | None = None) -> list[str]:
     """Return the command line of a worker of this pool."""
-    command = [sys.executable, "-m", "vidra.engine.work", "--pool", pool]
+    command = module_command("vidra.engine.work", "--pool", pool)
     if limit is not None:
         command += ["--limit", str(limit)]
     return command if name is None else [*command, "--name", name]
