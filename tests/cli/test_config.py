@@ -91,7 +91,7 @@ def test_show_without_defaults_as_json(vidra: Run) -> None:
 def test_show_masks_secrets(vidra: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In options, headers and the environment; by name and by registration."""
     monkeypatch.setenv("VIDRA_SERVER_TOKEN", "s3cret-env")
-    options = "{video_password: s3cret-a, http_headers: {Authorization: s3cret-b, Accept: 'plain'}}"
+    options = "{video_password: s3cret-a, http_headers: {X-Auth-Token: s3cret-b, Accept: 'plain'}}"
     Path("vidra.yaml").write_text(
         f"downloads: {{options: {options}}}\npresets: {{p: {{options: {options}}}}}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -129,7 +130,7 @@ def _refusal(
 def _refused(resolution: Resolution, path: Path, value: object, refused: OptionRefused) -> ConfigProblem:
     hint = refused.remedy or ""
     near = hint.removeprefix(_MEANT).rstrip("`?") if hint.startswith(_MEANT) else None
-    return _at(resolution, path, value, refused.reason.partition("; got")[0], near)
+    return _at(resolution, path, value, re.split(r"[,;] got ", refused.reason)[0], near)
 
 
 def _has_no_time(schedule: ScheduleSettings) -> bool:
