@@ -47,6 +47,8 @@ class FakePlexTv:
     resources: list[dict[str, Any]] = field(default_factory=list)
     in_a_home: bool = True
     clients: list[str] = field(default_factory=list)
+    expires_at: str = "2026-11-20T20:15:00Z"
+    """The end of every PIN."""
 
     def app(self) -> Starlette:
         """Return the application."""
@@ -69,7 +71,7 @@ class FakePlexTv:
             "id": number,
             "code": self.pins[number],
             "expiresIn": 900,
-            "expiresAt": "2026-11-20T20:15:00Z",
+            "expiresAt": self.expires_at,
             "authToken": None,
         }
         return JSONResponse(body, status_code=201)
@@ -111,4 +113,4 @@ class FakePlexTv:
 
 
 def _known(request: Request) -> bool:
-    return request.headers.get("x-plex-token") == "account-token"
+    return request.headers.get("x-plex-token") in {"account-token", "home&token"}

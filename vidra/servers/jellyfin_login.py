@@ -75,7 +75,11 @@ class JellyfinLogin:
     async def with_password(self, username: str, password: SecretStr) -> SignedIn:
         """Sign in; raise `AuthRequired` for a wrong name or password."""
         body = {"Username": username, "Pw": password.get_secret_value()}
-        return _signed_in(await self._json("POST", "/Users/AuthenticateByName", body))
+        try:
+            answer = await self._json("POST", "/Users/AuthenticateByName", body)
+        except AuthRequired as exc:
+            raise AuthRequired(f"{username}: wrong name or password", status=exc.status) from exc
+        return _signed_in(answer)
 
     async def quick_connect_enabled(self) -> bool:
         """Whether the server's owner allows Quick Connect."""
