@@ -36,6 +36,7 @@ PRELOADED: Final = (
     "vidra.engine.child",
     "flows.download_job",
     "flows.connection_scoring",
+    "flows.backend_watchdog",
     "vidra.settings.loading",
     WARM,
 )

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 FOR_SERVERS: Final = frozenset({"connection-scoring"})
 """Deployments that run by themselves only where there are media servers."""
+FOR_BACKENDS: Final = "backend-watchdog"
+"""The one that runs by itself only where back ends are declared."""
 
 
 def without_idle_schedules(declared: Sequence[Declaration], settings: Settings) -> Sequence[Declaration]:
     """Return the declarations; those with nothing to do have no schedule."""
-    if has_sources(settings):
-        return declared
-    return [replace(one, schedules=()) if one.name in FOR_SERVERS else one for one in declared]
+    idle = set() if has_sources(settings) else set(FOR_SERVERS)
+    if not settings.backends:
+        idle.add(FOR_BACKENDS)
+    return [replace(one, schedules=()) if one.name in idle else one for one in declared]
 
 
 def has_sources(settings: Settings) -> bool:

@@ -73,6 +73,8 @@ class Told(Record):
     number: int = 0
     last: Mapping[str, float] = Field(default_factory=dict)
     """Epoch seconds by `<back end> <kind>`."""
+    states: Mapping[str, str] = Field(default_factory=dict)
+    """What the latest health table showed, by back end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,89 @@
+"""Which of the things that happened to back ends a person is told, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from tasks.reporting import RunLogger
+from vidra.engine.backend_recorder import STATUS
+from vidra.redaction import redact
+from vidra.settings import Settings
+from vidra.settings.backends import BackendSettings, NotifyOn
+from vidra.state.backend_health import BackendHappening
+from vidra.supervisor.interface import BackendState
+
+_ALWAYS: Final = frozenset({NotifyOn.GAVE_UP, NotifyOn.LEFTOVERS})
+"""Told each time: after these nothing goes on by itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackendNotice:
+    """Something about a back end that a person wants to be told."""
+
+    name: str
+    kind: NotifyOn
+    title: str
+    text: str
+    at: str
+
+    @property
+    def grave(self) -> bool:
+        """Whether somebody has to do something."""
+        return self.kind in _ALWAYS
+
+
+def due_notices(
+    events: Iterable[BackendHappening], declared: Mapping[str, BackendSettings], last: Mapping[str, float]
+) -> tuple[list[BackendNotice], dict[str, float]]:
+    """Return what to tell by the owner's rules, and when each kind was told last (epoch seconds).
+
+    Changes of a flapping back end are muted; the same kind about the same back end is told once in
+    `notify_pause` seconds, and only the first time counts for that.
+    """
+    due: list[BackendNotice] = []
+    told = dict(last)
+    for event in events:
+        rules, kind = declared.get(event.name), kind_of(event)
+        if rules is None or kind is None or kind not in rules.notify:
+            continue
+        moment, key = datetime.fromisoformat(event.at).timestamp(), f"{event.name} {kind.value}"
+        if kind in _ALWAYS or moment - told.get(key, float("-inf")) >= rules.notify_pause:
+            told[key] = moment
+            due.append(_notice(event, kind))
+    return due, told
+
+
+def kind_of(event: BackendHappening) -> NotifyOn | None:
+    """Return which of the owner's rules the event falls under; None for what nobody is told."""
+    facts = event.facts
+    if event.event != STATUS:
+        return NotifyOn(facts["kind"]) if facts["kind"] in set(NotifyOn) else None
+    if facts.get("muted"):
+        return None
+    if facts["new"] == BackendState.UNHEALTHY:
+        return NotifyOn.UNHEALTHY
+    if facts["old"] == BackendState.UNHEALTHY and facts["new"] == BackendState.HEALTHY:
+        return NotifyOn.RECOVERED
+    return None
+
+
+async def send(notice: BackendNotice, settings: Settings, logger: RunLogger) -> None:
+    """Tell the owner. Until there are channels to tell through, the run's log is where it is told."""
+    del settings
+    logger.warning("%s: %s", notice.title, notice.text)
+
+
+def _notice(event: BackendHappening, kind: NotifyOn) -> BackendNotice:
+    text = str(event.facts.get("message") or event.facts.get("reason") or "")
+    evidence = event.facts.get("evidence") or ()
+    lines = [redact(text), *(redact(str(line)) for line in list(evidence)[-5:])]
+    return BackendNotice(
+        name=event.name,
+        kind=kind,
+        title=f"Back end {event.name}: {kind.value.replace('_', ' ')}",
+        text="\n".join(lines),
+        at=event.at,
+    )
