@@ -1,14 +1,14 @@
 """The existing Vidra client, as its contract describes what it does and how strictly it reads.
 
 Written from the contract page alone. Every payload that arrives goes through the casts a Dart client
-makes; a wrong type raises, as it would there.
+makes (`tests.api.casts`); a wrong type raises, as it would there.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,9 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.api import casts
 from tests.api.serving import until
 
-HARD_STRINGS = ("job_id", "status", "kind", "created_at", "started_at", "finished_at", "error", "creator")
-PROGRESS_STRINGS = (
-    "status",
-    "stage",
-    "stage_name",
-    "filename",
-    "tmpfilename",
-    "postprocessor",
-    "preprocessor",
-    "message",
-)
 TERMINAL = {"completed", "completed_with_errors", "failed", "cancelled"}
 OVERVIEW_EVENTS = {"update", "log", "overview"}
 JOB_EVENTS = {
@@ -135,49 +125,6 @@ METADATA = {
 }
 
 
-class WrongType(AssertionError):
-    """A field the client casts hard has another type: the real client throws here."""
-
-
-def read_strictly(job: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Check a job, or what looks like one, as the client's decoder does (contract, section 9)."""
-    for name in HARD_STRINGS:
-        _string(job, name)
-    for name in PROGRESS_STRINGS:
-        _string(job.get("progress") or {}, name)
-    preview = job.get("preview") or {}
-    for picture in preview.get("thumbnails", []):
-        _string(picture, "id")
-    for line in job.get("logs", []):
-        read_log(line)
-    _no_nulls(job)
-    return job
-
-
-def read_log(line: Mapping[str, Any]) -> None:
-    """Check a log line."""
-    for name in ("timestamp", "level", "message"):
-        if not isinstance(line.get(name), str):
-            raise WrongType(f"log line: {name} is {line.get(name)!r}")
-
-
-def _string(fields: Mapping[str, Any], name: str) -> None:
-    value = fields.get(name)
-    if value is not None and not isinstance(value, str):
-        raise WrongType(f"{name} is {value!r}")
-
-
-def _no_nulls(value: Any) -> None:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if inner is None:
-                raise WrongType(f"{name} is null; such keys are left out")
-            _no_nulls(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            _no_nulls(inner)
-
-
 class Listener:
     """One WebSocket of the client: collects what it hears, in order, from a thread."""
 
@@ -209,14 +156,7 @@ class Listener:
         assert event in self._events, f"not for this room: {event}"
         if event != "list_info_ends":
             self.largest = max(self.largest, len(text.encode()))
-        if event == "update":
-            _string(payload, "reason")
-            if payload.get("job_id") is not None:
-                read_strictly(payload)
-        elif event == "log":
-            read_log(payload)
-        elif event == "progress":
-            read_strictly({"progress": payload})
+        casts.read_event(event, payload)
         self.heard.append((event, payload))
 
     def close(self) -> None:
@@ -281,6 +221,7 @@ class VidraClient:
     def adopts(self) -> bool:
         """Whether a running server is ours: its health, asked without token, names our service."""
         reply = httpx.get(f"{self.base}/", timeout=2)
+        casts.read_health(reply.json(), "health")
         return reply.status_code == 200 and reply.json()["service"] == self._service
 
     def answers(self) -> bool:
@@ -301,7 +242,8 @@ class VidraClient:
     def refresh(self) -> list[dict[str, Any]]:
         """Fetch the list."""
         reply = self._get("/api/jobs")
-        self.jobs = {job["job_id"]: dict(read_strictly(job)) for job in reply["jobs"]}
+        casts.read_listing(reply, "list")
+        self.jobs = {job["job_id"]: job for job in reply["jobs"]}
         return list(reply["jobs"])
 
     def create(self, url: str, **options: Any) -> dict[str, Any]:
@@ -314,13 +256,15 @@ class VidraClient:
         reply = self._http.post("/api/jobs", json=body)
         assert reply.status_code == 201, reply.text
         created = reply.json()
-        assert isinstance(created["job_id"], str)
+        casts.read_created(created, "created")
         assert created["job_id"]
         return self.detail(created["job_id"])
 
     def detail(self, job_id: str) -> dict[str, Any]:
         """Fetch one job."""
-        return dict(read_strictly(self._get(f"/api/jobs/{job_id}")))
+        found = self._get(f"/api/jobs/{job_id}")
+        casts.read_detail(found, "detail")
+        return found
 
     def watch(self, job_id: str) -> Listener:
         """Open the job's own socket."""
@@ -336,17 +280,30 @@ class VidraClient:
         """Send a command; return status code and reply."""
         path = f"/api/jobs/{job_id}/{name}"
         reply = self._http.post(path) if body is None else self._http.post(path, json=body)
+        casts.read_action(reply.json(), name)
         return reply.status_code, reply.json()
 
     def delete(self, job_id: str) -> tuple[int, dict[str, Any]]:
         """Delete a job."""
         reply = self._http.delete(f"/api/jobs/{job_id}")
+        casts.read_action(reply.json(), "delete")
         return reply.status_code, reply.json()
 
     def entries(self, job_id: str) -> list[dict[str, Any]]:
         """Fetch the list's entries, as the detail screen does."""
-        playlist = self._get(f"/api/jobs/{job_id}/playlist/items/delta")["playlist"]
-        return list(playlist["entries"])
+        changes = self._get(f"/api/jobs/{job_id}/playlist/items/delta")
+        casts.read_changes(changes, "changes")
+        for path in ("playlist", "playlist?include=entries", "playlist/items?limit=500"):
+            casts.read_snapshot(self._get(f"/api/jobs/{job_id}/{path}"), path)
+        return list(changes["playlist"]["entries"])
+
+    def side_files(self, job_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Fetch options and logs as the client does when their versions have changed."""
+        options = self._get(f"/api/jobs/{job_id}/options?detail=true")
+        logs = self._get(f"/api/jobs/{job_id}/logs?detail=true&limit=200")
+        for snapshot in (options, logs):
+            casts.read_versioned(snapshot, "snapshot")
+        return options, logs
 
     def fetch(self, path: str) -> dict[str, Any]:
         """Fetch anything else."""

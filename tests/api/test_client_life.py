@@ -29,6 +29,8 @@ def test_a_client_downloads_a_video_and_sees_it_happen(client: VidraClient, medi
     assert done["status"] == "completed", done
     assert done["main_file"].startswith("/")
     assert done["progress"]["stage"] == "COMPLETED"
+    options, logs = client.side_files(job["job_id"])
+    assert (options["version"], logs["version"]) == (done["options_version"], done["logs_version"])
     overview.wait_for("update(completed)")
     room.wait_for("update(completed)")
     names = overview.names()

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api import casts
 from tests.api.filling import add_job, add_list
 from tests.api.serving import Shim, settings_in, shim, until
-from tests.api.simulator import JOB_EVENTS, Listener, read_strictly
+from tests.api.simulator import JOB_EVENTS, Listener
 from vidra.media.interface import Listing, MediaEntry
 from vidra.state.interface import DesiredState, EntryStatus, JobKind, JobProgress, JobStatus, LogLine
 
@@ -374,8 +375,9 @@ def test_a_jobs_payloads_pass_the_clients_casts(served: Shim) -> None:
     served.state.jobs.set_progress("list1", figures)
     room = Listener(served.socket_url("/ws/jobs/list1"), JOB_EVENTS)
     with served.client() as client:
-        plain = read_strictly(client.get("/api/jobs").json()["jobs"][0])
-        detail = read_strictly(client.get("/api/jobs/list1").json())
+        plain, detail = client.get("/api/jobs").json()["jobs"][0], client.get("/api/jobs/list1").json()
+    casts.read_job(plain, "list")
+    casts.read_detail(detail, "detail")
     room.wait_for("progress")
     room.close()
 

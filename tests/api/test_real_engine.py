@@ -123,6 +123,10 @@ def test_an_adopted_engine_downloads_into_the_clients_own_folder(
     assert Path(done["main_file"]).stat().st_size > 10_000
     assert done["preview"]["title"] == "Test clip 1"
     assert media_site.requests("/m/vid001.mp4")[-1].at > began
+    options, logs = client.side_files(job["job_id"])
+    assert options["options"]["merge_output_format"] == "mkv"
+    assert logs["count"] > 0
+    client.refresh()
     for listener in (overview, room):
         listener.wait_for("update(completed)")
     names = [name for name in overview.names() if name.startswith("update")]

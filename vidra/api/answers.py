@@ -132,6 +132,7 @@ def _detail(error: VidraError) -> object:
 
 _MEANINGS: tuple[tuple[type[VidraError], int, str], ...] = (
     (JobNotFound, 404, "job_not_found"),
+    (SourceNotFound, 404, "source_not_found"),
     (RunNotFound, 404, "run_not_found"),
     (FlowNotFound, 404, "flow_not_found"),
     (JobConflict, 409, "job_status_conflict"),

@@ -12,7 +12,15 @@ from vidra.api.client.entry import entry_object, entry_progress
 from vidra.api.client.job import job_detail, job_object, log_line
 from vidra.api.client.playlist import playlist_object, playlist_progress
 from vidra.api.client.progress import progress_event
-from vidra.api.client.reasons import CREATED, DELETED, INITIAL, PREVIEW_READY, became_known, reason_of
+from vidra.api.client.reasons import (
+    CREATED,
+    DELETED,
+    INITIAL,
+    PREVIEW_READY,
+    UPDATED,
+    became_known,
+    reason_of,
+)
 from vidra.api.client.summary import summary_of
 from vidra.api.client.values import without_nulls
 from vidra.api.client.view import JobView
@@ -328,7 +336,8 @@ class JobRoom(RoomBase):
             self._gone(self._view.job)
             return
         self._tell_missed_lines()
-        for message in (*self.welcome(), envelope("update", {**job_object(self._view), "reason": "updated"})):
+        now = {**job_object(self._view), "reason": UPDATED, "timestamp": self.now()}
+        for message in (*self.welcome(), envelope("update", now)):
             for subscriber in self.subscribers:
                 subscriber.offer(message)
 

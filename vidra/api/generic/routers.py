@@ -12,10 +12,11 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
-from vidra.api.generic import routes, streams
+from vidra.api.generic import routes, sources, streams
 
 ROUTERS: Final[Sequence[APIRouter]] = (
     routes.router,
+    sources.router,
     streams.router,
 )
 SOCKETS: Final[Sequence[BaseRoute]] = (*streams.SOCKETS,)
