@@ -172,7 +172,7 @@ class MediaSession:
         stop = stop or StopSignal()
         stop.raise_if_set()
         meter = ProgressMeter(progress, clock=self._clock)
-        if existing and not self._options.overwrite and (known := self._still_there(entry, existing)):
+        if existing and (known := self._still_there(entry, existing)):
             meter.finish(str(known.path))
             return known
         workspace = Workspace.of(workdir, entry.key)
