@@ -35,21 +35,6 @@ def jobs(shell: Shell) -> list[dict[str, Any]]:
         state.close()
 
 
-def completed_entries(shell: Shell) -> int:
-    """Return how many entries of all jobs are done."""
-    from vidra.state import open_state
-
-    state = open_state(shell.data)
-    try:
-        return sum(
-            entry.status.value == "completed"
-            for job in state.jobs.list()
-            for entry in state.entries(job.job_id).all()
-        )
-    finally:
-        state.close()
-
-
 def damaged(shell: Shell, original: Path) -> list[str]:
     """Return the files of the library that are not, byte for byte, what the site has."""
     wanted = hashlib.sha256(original.read_bytes()).hexdigest()
@@ -72,6 +57,13 @@ def unfinished_runs(shell: Shell) -> list[dict[str, Any]]:
     """Return the flow runs of jobs that Prefect shows as under way."""
     listed: list[dict[str, Any]] = json.loads(shell.run("flow", "runs", "--json", "--limit", "200").stdout)
     return [run for run in listed if not run["final"] and run["job_id"]]
+
+
+def runs_of(shell: Shell, containing: str) -> list[str]:
+    """Return how the flow runs of the jobs stand whose address contains the text."""
+    wanted = {job["job_id"] for job in jobs(shell) if containing in job["urls"][0]}
+    listed: list[dict[str, Any]] = json.loads(shell.run("flow", "runs", "--json", "--limit", "200").stdout)
+    return [run["state_type"] for run in listed if run["job_id"] in wanted]
 
 
 def active_slots(shell: Shell) -> int:

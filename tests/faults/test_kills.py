@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+import time
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,15 @@ import pytest
 
 from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
-from tests.faults.aftermath import active_slots, bytes_per_address, damaged, finished, unfinished_runs
+from tests.faults.aftermath import (
+    active_slots,
+    bytes_per_address,
+    damaged,
+    finished,
+    jobs,
+    runs_of,
+    unfinished_runs,
+)
 
 pytestmark = [pytest.mark.slow]
 
@@ -61,13 +70,7 @@ def _kill(shell: Shell, victims: Sequence[Victim]) -> None:
 def _survives(shell: Shell, victims: Sequence[Victim], number: int) -> None:
     """Kill them in the middle of a download; the job arrives, in one fetch, and Prefect's books are right."""
     tag = f"tag{shell.shim}n{number}"
-    path = f"/p/rate{RATE},etag1,{tag}/m/vid001.mp4"
-    asked = shell.run(
-        "flow", "run", "download-job", shell.site.url(path), "--detach", "--option", "embed_metadata=false"
-    )
-    assert asked.returncode == 0, asked.stderr
-    wait_until(lambda: _partial(shell.root) > 100_000, 60)
-
+    _begin(shell, tag)
     _kill(shell, victims)
     if Victim.UP in victims:
         for engine in shell.engines:
@@ -85,17 +88,43 @@ def _survives(shell: Shell, victims: Sequence[Victim], number: int) -> None:
     wait_until(lambda: active_slots(shell) == 0, 60)
 
 
+def _begin(shell: Shell, tag: str) -> None:
+    """Have a download of some nine seconds under way."""
+    path = f"/p/rate{RATE},etag1,{tag}/m/vid001.mp4"
+    asked = shell.run(
+        "flow", "run", "download-job", shell.site.url(path), "--detach", "--option", "embed_metadata=false"
+    )
+    assert asked.returncode == 0, asked.stderr
+    wait_until(lambda: _partial(shell.root) > 100_000, 60)
+
+
 def _partial(root: Path) -> int:
     return max((path.stat().st_size for path in root.rglob("*.part")), default=0)
 
 
 @pytest.mark.timeout(400)
-def test_a_download_survives_the_death_of_its_engine(shell: Shell) -> None:
-    """PF-02, short: the server; the process of the run; `vidra up` itself."""
+def test_a_download_survives_the_death_of_parts_and_a_server_that_stands_still(shell: Shell) -> None:
+    """PF-02 and PF-07, short: the run and its server killed; then the server stopped for ten seconds."""
     shell.up()
-    for number, victims in enumerate([(Victim.SERVER,), (Victim.RUN, Victim.SERVER), (Victim.UP,)]):
-        _survives(shell, victims, number)
+    _survives(shell, (Victim.RUN, Victim.SERVER), 0)
+    _goes_on_while_the_server_stands_still(shell, 1, seconds=10.0)
     shell.down()
+
+
+def _goes_on_while_the_server_stands_still(shell: Shell, number: int, *, seconds: float) -> None:
+    tag = f"tag{shell.shim}n{number}"
+    _begin(shell, tag)
+    (server,) = _find(shell, Victim.SERVER)
+    before = _partial(shell.root)
+    server.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)  # the outage has the length it has
+    assert _partial(shell.root) > before or finished(shell)
+    server.send_signal(signal.SIGCONT)
+    wait_until(lambda: finished(shell), LIMIT)
+
+    wait_until(lambda: not unfinished_runs(shell), 60)
+    assert [len(job["flow_run_ids"]) for job in jobs(shell) if tag in job["urls"][0]] == [1]
+    assert runs_of(shell, tag) == ["COMPLETED"]
 
 
 ALL: Final = tuple(itertools.chain(((one,) for one in Victim), itertools.combinations(Victim, 2)))

@@ -70,15 +70,6 @@ def _survives(machine: Shell, outside: SharedServer, *, seconds: float, killed: 
     assert finished(machine)
 
 
-@pytest.mark.timeout(300)
-def test_a_download_outlives_a_server_that_is_away(machine: Shell, outside: SharedServer) -> None:
-    """PF-07, short: killed, then made to stand still, ten seconds each, in which the download ends."""
-    machine.up()
-    _survives(machine, outside, seconds=10.0, killed=True)
-    _survives(machine, outside, seconds=10.0, killed=False)
-    machine.down()
-
-
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "stopped"])
@@ -86,7 +77,7 @@ def test_a_download_outlives_a_server_that_is_away(machine: Shell, outside: Shar
 def test_a_download_outlives_a_server_that_is_away_for_long(
     machine: Shell, outside: SharedServer, *, killed: bool, seconds: float
 ) -> None:
-    """PF-07: Prefect alone marks the finished work Crashed after three minutes."""
+    """PF-07, long; short in test_kills: Prefect alone marks the finished work Crashed after three minutes."""
     machine.up()
     _survives(machine, outside, seconds=seconds, killed=killed)
     machine.down()

@@ -46,6 +46,8 @@ def _survives(shell: Shell, *, cuts: int, seed: int) -> None:
     tag = f"tag{shell.shim}"
     # So slow that the last cut still finds work, four files at a time.
     rate = int(original.stat().st_size * (FILES / 4) / (cuts * WINDOW + 4))
+    with shell.config.open("a", encoding="utf-8") as file:
+        file.write("limits: {downloads: 4}\n")  # whose slots have to come back
     shell.up()
     feed = shell.site.url(f"/files/{FILES}/rate{rate},etag1,{tag}/vid000.mp4.rss")
     plain = ("--option", "embed_metadata=false")  # else every file gets a title of its own
