@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,6 +14,7 @@ from vidra.cli.catalogue import entrypoint_of
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.following import JobFollower
 from vidra.cli.progress import Notice, Renderer
+from vidra.cli.stopping import stopped_by_signals
 from vidra.engine.commands import label_of
 from vidra.engine.interface import EngineStage, EngineStatus, FlowOutcome, RunStatus
 from vidra.engine.running import engine_environment
@@ -30,11 +28,12 @@ from vidra.state.interface import TERMINAL, DesiredState, Job, JobStatus
 if TYPE_CHECKING:
     from vidra.engine.triggered import Wish
 
-_NOTICES = {
+NOTICES = {
     EngineStage.STARTING: "No engine is running: starting a private Prefect server for this run",
     EngineStage.MIGRATING: "First start: preparing the server's database, this takes a few seconds",
     EngineStage.STOPPING: "Stopping the private Prefect server",
 }
+"""What a person is told of a private server."""
 
 _EXIT_CODES = {
     JobStatus.COMPLETED: ExitCode.OK,
@@ -62,7 +61,7 @@ def execute(
     try:
         job = resume_or_submit(request, settings=settings, state=state)
         with renderer:
-            with JobFollower(state, job.job_id, renderer), _stopped_by_signals() as stop:
+            with JobFollower(state, job.job_id, renderer), stopped_by_signals() as stop:
                 if environment is None:
                     outcome = _run_privately(flow, job, request, settings, renderer, stop)
                 else:
@@ -93,8 +92,8 @@ def _run_privately(
     from vidra.engine.private import run_privately  # noqa: PLC0415 - a refused request needs no engine
 
     def on_status(status: EngineStatus) -> None:
-        if status.stage in _NOTICES:
-            renderer.show(Notice(text=_NOTICES[status.stage]))
+        if status.stage in NOTICES:
+            renderer.show(Notice(text=NOTICES[status.stage]))
 
     return run_privately(
         entrypoint_of(flow),
@@ -138,24 +137,6 @@ def _ask_wish() -> Wish:
         return Wish.STOP
     stays = typer.confirm("\nStop the job? (No leaves it to the engine)", default=True, err=True)
     return Wish.STOP if stays else Wish.DETACH
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C and SIGTERM set; a second Ctrl-C does not wait any longer."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _exit_code(state: State, job_id: str, outcome: FlowOutcome | None) -> int:

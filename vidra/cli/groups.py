@@ -39,6 +39,11 @@ APPS: Final[Sequence[LazyApp]] = (
         help="Add media servers and folders, sign in, and see how they are reached.",
     ),
     LazyApp(
+        name="subscription",
+        module="vidra.cli.subscriptions",
+        help="Look at subscriptions, check, run and pause them.",
+    ),
+    LazyApp(
         name="up",
         module="vidra.cli.up",
         help="Run server, schedules, worker and API until Ctrl-C, SIGTERM or `vidra down`.",
