@@ -87,6 +87,8 @@ class SourceSync:
         self._stored: dict[tuple[str, str], dict[str, ItemRecord]] = {}
         self._difference = Difference()
         self._told = 0.0
+        self.failure: BaseException | None = None
+        """Why the sync as a whole failed, once it has."""
         self.sample = Sample()
         self.status = SyncStatus(state=SyncState.RUNNING, mode=SyncMode.FULL, started=0)
 
@@ -181,6 +183,7 @@ class SourceSync:
         state = SyncState.COMPLETE
         errors = dict(self.status.errors)
         if failure is not None:
+            self.failure = failure
             state = SyncState.FAILED
             errors = {"": redact(str(failure)) or type(failure).__name__}
         elif errors:
@@ -330,6 +333,22 @@ async def _sync(sync: SourceSync, one: Callable[[Section], Coroutine[None, None,
     except RemoteError as error:
         sync.note_error("home rows", error)
     return await sync.end()
+
+
+def record_failure(store: KeyedStore, error: BaseException, *, clock: Clock = SYSTEM_CLOCK) -> SyncStatus:
+    """Store that a sync failed before it could begin, and return that."""
+    now = int(clock.now().timestamp())
+    before = store.get(SYNC, STATUS_KEY) or {}
+    status = SyncStatus(
+        state=SyncState.FAILED,
+        mode=SyncMode.INCREMENTAL,
+        started=now,
+        finished=now,
+        complete_since=before.get("complete_since"),
+        errors={"": redact(str(error)) or type(error).__name__},
+    )
+    store.put([(SYNC, STATUS_KEY, status.model_dump(mode="json"))])
+    return status
 
 
 def _first(error: BaseException) -> BaseException:

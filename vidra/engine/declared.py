@@ -9,6 +9,7 @@ from dataclasses import replace
 from vidra.datafiles import shipped
 from vidra.engine.commands import FLOW
 from vidra.engine.declarations import Declaration, Schedule, read_declarations
+from vidra.engine.library.deploying import library_deployments
 from vidra.engine.pacing import pacing_variables
 from vidra.engine.source_schedules import without_idle_schedules
 from vidra.engine.subscription_deployments import subscription_deployments
@@ -21,7 +22,7 @@ def declared_deployments(settings: Settings) -> Sequence[Declaration]:
     shipped_ones = read_declarations(shipped("deployments") / "prefect.yaml")
     declared = [replace(one, pool=settings.engine.pool) for one in shipped_ones]
     scheduled = without_idle_schedules(with_schedules(declared, settings.schedules), settings)
-    return [*scheduled, *subscription_deployments(settings)]
+    return [*scheduled, *subscription_deployments(settings), *library_deployments(settings)]
 
 
 def with_schedules(
