@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from vidra.cli import job_commands
+from vidra.cli import job_commands, job_entries
 from vidra.cli.columns import columns, output_width
 from vidra.cli.completion import complete_job
 from vidra.cli.exit_codes import ExitCode
@@ -25,6 +25,7 @@ app = typer.Typer(
     name="job", help="Look at jobs, steer them, and forget finished ones.", no_args_is_help=True
 )
 app.add_typer(job_commands.app)
+app.add_typer(job_entries.app)
 
 JobId = Annotated[
     str,
