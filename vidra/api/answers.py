@@ -18,6 +18,7 @@ from vidra.errors import (
     JobNotFound,
     OptionRefused,
     PathRefused,
+    SourceNotFound,
     StateBusy,
     StateError,
     TryLater,

@@ -28,6 +28,7 @@ from vidra.engine.source_access import SourceRoom, open_sources
 from vidra.engine.source_checks import check_sources
 from vidra.engine.source_sign_in import remove_source
 from vidra.engine.source_view import event_json, source_json
+from vidra.errors import SourceNotFound
 from vidra.redaction import redact
 from vidra.state.source_interface import Source
 
@@ -65,7 +66,10 @@ async def check_source(source_id: SourceId, services: Context) -> SourceCheck:
     """Ask every address of the source now, try the credentials, and keep what was found."""
     await asyncio.to_thread(services.state.sources.get, source_id)
     async with _room(services) as room:
-        (checked,) = await check_sources(room, [source_id])
+        found = await check_sources(room, [source_id])
+    if not found:
+        raise SourceNotFound(source_id)  # removed while it was asked
+    (checked,) = found
     return SourceCheck(
         source=_body(services, checked.after),
         problem=redact(checked.problem) if checked.problem else None,
