@@ -140,6 +140,8 @@ def test_a_long_list_comes_in_small_messages(served: Shim) -> None:
     add_job(served.state, "long", status=JobStatus.STARTING)
     room = Listener(served.socket_url("/ws/jobs/long"), JOB_EVENTS)
     overview = Listener(served.socket_url("/ws/overview"), OVERVIEW_EVENTS)
+    chatter = LogLine(timestamp="2026-11-20T20:21:59.418625Z", level="info", message="word " * 5000)
+    served.state.logs.append("long", [chatter] * 10)
     served.state.entries("long").put(entries_of(1000))
     served.state.jobs.update("long", kind=JobKind.PLAYLIST, selection_required=True, total_items=1000)
     room.wait_for("list_info_ends")
@@ -149,9 +151,10 @@ def test_a_long_list_comes_in_small_messages(served: Shim) -> None:
 
     served.state.jobs.update("long", selection_required=False, status=JobStatus.RUNNING)
     for index in range(1, 301):
-        served.state.entries("long").update(index, status=EntryStatus.FAILED, error="the site said no " * 10)
+        served.state.entries("long").update(index, status=EntryStatus.FAILED, error="the site said no " * 100)
     until(lambda: len(room.payloads("playlist_entry_progress")) == 300, "all failures are told")
 
+    assert len(room.payloads("log")) == 10
     assert room.largest <= 65_536
     assert overview.largest <= 65_536
     with served.client() as client:
@@ -176,6 +179,20 @@ def test_a_reader_that_stops_is_dropped_and_the_others_hear_everything(served: S
         until(lambda: len(room.payloads("log")) >= 300, "the awake one has all")
         services = served.server._app.state.services
         until(lambda: len(services._open) == 1, "the frozen one was let go", within=30)
+
+
+def test_a_short_list_of_long_titles_stays_small_too(served: Shim) -> None:
+    """A hundred entries to choose from travel with the job only while they are small."""
+    add_job(served.state, "wordy", status=JobStatus.STARTING)
+    room = Listener(served.socket_url("/ws/jobs/wordy"), JOB_EVENTS)
+    wordy = [entry.model_copy(update={"title": "long title " * 80}) for entry in entries_of(100)]
+    served.state.entries("wordy").put(wordy)
+    served.state.jobs.update("wordy", kind=JobKind.PLAYLIST, selection_required=True, total_items=100)
+    room.wait_for("list_info_ends")
+
+    assert room.largest <= 65_536
+    assert len(room.payloads("entry_info")) == 100
+    room.close()
 
 
 @contextmanager

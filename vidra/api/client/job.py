@@ -16,6 +16,8 @@ _TEXTS: Final = (
     "playlist_id", "playlist_title", "title", "thumbnail_url", "webpage_url", "original_url",
     "preview_collected_at", "ctx_id",
 )  # fmt: skip
+LINE_LIMIT: Final = 16_000
+"""Characters of a log line that clients are sent; the flow run's log has the rest."""
 WAITING: Final = "waiting_user_confirmation"
 _SHORT: Final = ("stage", "stage_name", "stage_status", "stage_percent", "percent", "message")
 
@@ -75,7 +77,8 @@ def short_job(view: JobView) -> dict[str, Any]:
 
 def log_line(line: LogLine) -> dict[str, Any]:
     """Return a log line as clients see it."""
-    return without_nulls(line.model_dump(exclude={"version"}))
+    fields = line.model_dump(exclude={"version"})
+    return without_nulls({**fields, "message": shortened(line.message, LINE_LIMIT) or ""})
 
 
 def generated_files(view: JobView) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import orjson
+
 from vidra.api.client.entry import entry_object, error_object
 from vidra.api.client.values import shortened, text, without_empties, without_nulls
 from vidra.api.client.view import JobView, ListTally
@@ -12,6 +14,10 @@ from vidra.state.interface import Entry, Job, JobStatus
 
 INLINE: Final = 100
 """Entries, references and errors that a message carries at most; a longer list is fetched by itself."""
+INLINE_BYTES: Final = 24 * 1024
+"""Bytes of the entries to choose from that a job carries with it; messages stay below 64 KB."""
+ERROR_LIMIT: Final = 250
+"""Characters of an entry's error in a message; asked for, it is whole."""
 _SHORT_DESCRIPTION: Final = 200
 _COPIED: Final = (
     "uploader", "uploader_id", "uploader_url", "channel", "channel_id", "channel_url", "webpage_url",
@@ -39,13 +45,14 @@ def playlist_object(
 def compact_playlist(view: JobView) -> dict[str, Any]:
     """Return the list as a job's `metadata.playlist`: short entries only while they are to be chosen from."""
     choosing = view.job.selection_required and view.entries is not None and len(view.listed) <= INLINE
+    entries = [entry_object(entry) for entry in view.listed] if choosing else []
     fields = _facts(view.job)
     if view.tally is not None:
         tally = view.tally
         fields |= {"entry_count": tally.listed, "total_items": tally.listed, "received_count": tally.received}
         fields["entries_version"] = tally.version
-    if choosing:
-        fields["entries"] = [entry_object(entry) for entry in view.listed]
+    if entries and len(orjson.dumps(entries)) <= INLINE_BYTES:
+        fields["entries"] = entries
     else:
         fields["entries_external"] = True
     return without_empties(fields) | collection_flags(view.job)
@@ -84,7 +91,10 @@ def playlist_progress(view: JobView, *, completed: int | None = None) -> dict[st
 def entry_errors(view: JobView, limit: int | None = None) -> list[dict[str, Any]]:
     """Return why entries failed, the latest `limit` of them."""
     errors = view.tally.errors if view.tally else ()
-    return [error_object(entry, job=view.job) for entry in errors[-(limit or len(errors)) :]]
+    if limit is None:
+        return [error_object(entry, job=view.job) for entry in errors]
+    found = [error_object(entry, job=view.job) for entry in errors[-limit:]]
+    return [{**error, "message": shortened(error.get("message"), ERROR_LIMIT)} for error in found]
 
 
 def _facts(job: Job) -> dict[str, Any]:

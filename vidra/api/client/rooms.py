@@ -33,6 +33,9 @@ from vidra.state.interface import TERMINAL, Entry, EntryStatus, Job, JobStatus, 
 
 INTRODUCED_AT_ONCE: Final = 100
 """Entries of a list told in one go; the rest follows with the next tick, so that queues stay short."""
+LINES_TOLD: Final = 200
+TEXT_TOLD: Final = 20_000
+"""Characters of log lines that the update about a job's content carries; more is left to be fetched."""
 FLUSH_S: Final = 0.25
 """Seconds between two tellings of a job's figures: clients are promised at most four a second."""
 
@@ -240,10 +243,12 @@ class JobRoom(RoomBase):
 
     def _tell_update(self, reason: str) -> None:
         if reason == PREVIEW_READY:
-            version, lines = self._state.logs.tail(self._job_id, limit=200)
+            version, lines = self._state.logs.tail(self._job_id, limit=LINES_TOLD)
             view = self._view.with_changes(logs_version=version)
             options = self._state.options.load(self._job_id)[1]
             detail = job_detail(view, options, lines)
+            if sum(len(line.message) for line in lines) > TEXT_TOLD:
+                del detail["logs"]
             if view.is_list:  # the entries are told one by one, and can be fetched
                 detail["playlist"] = playlist_object(view)
             self.tell("update", {**detail, "reason": reason})
