@@ -8,7 +8,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict
 
-from tasks.refresh import publish_refresh, refresh_libraries
+from tasks.refresh import publish_refresh, refresh_libraries, sync_refreshed
 
 
 class RefreshRequest(BaseModel):
@@ -29,6 +29,7 @@ async def library_refresh(request: RefreshRequest) -> State[None]:
     del request
     told = await refresh_libraries(get_run_logger())
     await publish_refresh(told)
+    await sync_refreshed(told)
     waiting = sum(len(one.files) for one in told if one.result is None)
     text = f"{sum(len(one.files) for one in told) - waiting} file(s) told"
     return Completed(message=f"{text}, {waiting} waiting" if waiting else text)

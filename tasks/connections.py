@@ -14,6 +14,7 @@ from prefect.events import emit_event
 from tasks.refresh import ask_for_refresh, waiting_for
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK
+from vidra.engine.library.asking import push_to_reached
 from vidra.engine.source_access import SourceRoom, open_sources, standing_of
 from vidra.engine.source_checks import Checked, check_sources
 from vidra.engine.source_declarations import follow_declarations
@@ -76,9 +77,10 @@ class ConnectionWork:
         return len(events)
 
     async def remind_servers(self) -> None:
-        """Ask for another try where servers were away when files arrived and one of them answers now."""
+        """Ask for another try where servers were away when files arrived or something was watched."""
         sources = await asyncio.to_thread(self.room.store.list)
         reached = {one.source_id for one in sources if _is_usable(one)}
+        await push_to_reached(self.room.settings.storage, reached)
         waiting = await asyncio.to_thread(waiting_for, self.room.settings.storage.data_dir)
         if reached & waiting:
             try:

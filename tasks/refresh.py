@@ -14,6 +14,7 @@ from prefect.artifacts import acreate_table_artifact
 from tasks.job_work import JobWork
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK, Clock
+from vidra.engine.library.asking import sync_after_download
 from vidra.engine.refreshing import RefreshQueue, Told, servers_to_tell, tell_servers, told_row
 from vidra.engine.source_access import open_sources
 from vidra.engine.source_schedules import has_sources
@@ -105,6 +106,12 @@ async def _until_quiet(queue: RefreshQueue, clock: Clock) -> None:
         if left <= 0:
             return
         await anyio.sleep(left)
+
+
+async def sync_refreshed(told: Sequence[Told]) -> None:
+    """Ask for a sync of the servers that took the news, so that what is new is known here too."""
+    heard = {one.source_id for one in told if one.result is not None}
+    await sync_after_download(load_settings(), heard)
 
 
 async def publish_refresh(told: Sequence[Told]) -> None:

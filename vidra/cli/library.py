@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidra.cli import library_commands
 from vidra.cli.columns import columns, output_width
 from vidra.cli.invocation import Invocation
 from vidra.cli.library_pages import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="library", help="Browse and search libraries, and say what was watched.", no_args_is_help=True
 )
+
+app.add_typer(library_commands.app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 Source = Annotated[str | None, typer.Option("--source", "-s", metavar="ID", help="Only this source.")]

@@ -9,8 +9,10 @@ from vidra.cli.progress.wording import clean, duration, percent
 from vidra.engine.library.reading import name_of
 from vidra.library.pages import label
 from vidra.library.rows import Shown
+from vidra.library.watching import WatchChange
 
 ITEM_HEADER = ("ITEM", "KIND", "SEEN", "LENGTH", "TITLE")
+QUEUE_HEADER = ("CHANGE", "STATE", "TRIES", "WHAT", "TITLE", "WHY")
 SECTION_HEADER = ("SOURCE", "SECTION", "KIND", "SYNCED", "ITEMS", "TITLE")
 _HOUR, _DAY = 3600, 86400
 
@@ -45,6 +47,25 @@ def section_row(page: Mapping[str, Any]) -> tuple[str, ...]:
     counts = ", ".join(f"{number} {kind}" for kind, number in page["items"].items())
     synced = "failed" if page["error"] else short_moment(page["synced_at"])
     return (page["source"], page["section"], page["kind"], synced, counts, clean(page["title"]))
+
+
+def queue_row(change: WatchChange) -> tuple[str, ...]:
+    """Return the cells of one queued change under `QUEUE_HEADER`."""
+    told = []
+    if change.watched is not None:
+        told.append("watched" if change.watched else "unwatched")
+    if change.position_ms is not None:
+        told.append(f"at {duration(change.position_ms / 1000)}")
+    if change.rating is not None:
+        told.append(f"rated {change.rating:g}")
+    return (
+        change.key,
+        change.state.value,
+        str(change.attempts),
+        ", ".join(told),
+        clean(change.title),
+        clean(change.error or ""),
+    )
 
 
 def item_lines(page: Mapping[str, Any]) -> Iterator[str]:

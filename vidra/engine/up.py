@@ -20,6 +20,7 @@ from vidra.engine.backends import backend_records, backends_supervised
 from vidra.engine.commands import JobCommands
 from vidra.engine.declared import declared_deployments
 from vidra.engine.environment import applied, embedded_environment, remote_environment
+from vidra.engine.library.asking import sync_at_start
 from vidra.engine.parts import SERVER, SHIM, WORKER, server_part, shim_part, worker_part
 from vidra.engine.recovery import Recovery
 from vidra.engine.running import logs_folder, parts_folder
@@ -115,6 +116,7 @@ async def _start(
     if shim_url is not None:
         stack.push_async_callback(supervisor.remove, SHIM)
     await stack.enter_async_context(_background(recovery.keep_going()))
+    await sync_at_start(settings)
     await stack.enter_async_context(_background(_keep_releasing(settings.storage.prefect_home)))
     return Ready(api_url=environment["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
 
