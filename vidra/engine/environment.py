@@ -19,9 +19,6 @@ from vidra.settings import Settings, load_secrets
 _NO_ORIGIN: Final = "https://closed.invalid"
 """RFC 2606: never a real origin. Prefect's default is `*`, an empty value counts as not set."""
 
-_HEARTBEAT: Final = 30
-"""Seconds; the shortest Prefect accepts."""
-
 _FOREIGN: Final = ("PREFECT_",)
 _KEPT: Final = frozenset({"PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "PREFECT_API_SSL_CERT_FILE"})
 
@@ -42,7 +39,6 @@ _FIXED: Final = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     # A probe every 30 s must not fill the disk; by default only events are deleted.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT),
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     # Run logs go to the server in full; a terminal belongs to Vidra's own display.
     "PREFECT_LOGGING_LEVEL": "INFO",
@@ -90,7 +86,28 @@ def embedded_environment(settings: Settings, *, ui: bool = False) -> dict[str, s
     home = settings.storage.prefect_home
     return prefect_environment(
         home=home, auth=auth_string(home), history_days=settings.engine.history_days, ui=ui
-    )
+    ) | {
+        # Server and clients are of one installation, so nobody needs to ask for the other's version.
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+        "PREFECT_API_SSL_CERT_FILE": str(_one_authority(home)),
+    }
+
+
+def _one_authority(home: Path) -> Path:
+    """Return a file with one certificate authority, made if need be.
+
+    Every Prefect client loads its authorities even for plain HTTP on loopback, where none is ever asked:
+    35 ms for all of them, three times in each run.
+    """
+    file = home / "authority.pem"
+    if not file.exists():
+        import certifi  # noqa: PLC0415 - once in the life of a data folder
+
+        first, end, _ = certifi.contents().partition("-----END CERTIFICATE-----")
+        aside = file.with_suffix(f".{os.getpid()}")
+        aside.write_text(f"{first}{end}\n", "utf-8")
+        aside.replace(file)
+    return file
 
 
 def remote_environment(settings: Settings, *, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

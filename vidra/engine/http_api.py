@@ -62,6 +62,13 @@ class HttpApi:
         """Return the record at the path; None when there is none."""
         return await self._ask("GET", path, None, repeatable=True)
 
+    async def prepare(self) -> None:
+        """Do beforehand what the first `post` would do besides; worth it beside a `get`."""
+        try:
+            await self._proof()
+        except httpx.TransportError:
+            return  # the request that needs it says what is wrong
+
     async def post(self, path: str, body: Mapping[str, Any], *, repeatable: bool) -> dict[str, Any] | None:
         """Send the body and return the answer, None for an unknown path.
 

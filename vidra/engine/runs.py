@@ -8,6 +8,7 @@ raises `EngineUnreachable` when it does not answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ async def trigger(
     wanted = {"parameters": parameters, "tags": tags, "name": name, "idempotency_key": idempotency_key}
     body = {key: value for key, value in wanted.items() if value is not None}
     async with HttpApi() as api:
-        found = await api.get(f"/deployments/name/{quote(deployment)}")
+        found, _ = await asyncio.gather(api.get(f"/deployments/name/{quote(deployment)}"), api.prepare())
         if found is None:
             raise EngineError(f"no deployment `{deployment}`; `vidra deploy` makes those there are")
         path = f"/deployments/{found['id']}/create_flow_run"
