@@ -83,3 +83,10 @@ def complete_job(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str
             for job in reversed(jobs)
             if job.job_id.startswith(incomplete)
         )
+
+
+def complete_backend(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """Offer the declared back ends."""
+    with suppress(VidraError, OSError):  # as above
+        names = sorted(_invocation(ctx).settings().backends)
+        yield from (name for name in names if name.startswith(incomplete))

@@ -44,6 +44,16 @@ APPS: Final[Sequence[LazyApp]] = (
         help="Look at subscriptions, check, run and pause them.",
     ),
     LazyApp(
+        name="backend",
+        module="vidra.cli.backends",
+        help="Start, stop and look at supervised programs and watched services.",
+    ),
+    LazyApp(
+        name="archive",
+        module="vidra.cli.archive",
+        help="See what was downloaded or deleted, and take over libraries.",
+    ),
+    LazyApp(
         name="up",
         module="vidra.cli.up",
         help="Run server, schedules, worker and API until Ctrl-C, SIGTERM or `vidra down`.",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
+from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.backend_recorder import BackendRecorder
 from vidra.engine.backend_specs import backend_specs
+from vidra.engine.backend_view import BackendView
 from vidra.engine.control import socket_path
 from vidra.engine.control_server import ControlServer
 from vidra.engine.parts import SERVER, SHIM, WORKER
 from vidra.errors import StateError
 from vidra.settings import Settings
 from vidra.state.backend_health import BackendHealth
+from vidra.supervisor.diagnosis import text_of
+from vidra.supervisor.interface import BackendState
 from vidra.supervisor.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -66,3 +70,24 @@ def _forget_others(health: BackendHealth, settings: Settings) -> None:
         health.forget_others(settings.backends)
     except StateError as error:
         log.warning("old records of back ends stay: %s", error)
+
+
+def standings_now(settings: Settings) -> Sequence[BackendView]:
+    """Return how the declared back ends stood when they were last heard of; for when no engine runs."""
+    health = open_health(settings)
+    try:
+        known = {one.name: BackendView.model_validate(dict(one.facts)) for one in health.standings()}
+    finally:
+        health.close()
+    return [known.get(name) or _never_seen(name, settings) for name in settings.backends]
+
+
+def _never_seen(name: str, settings: Settings) -> BackendView:
+    return BackendView(
+        name=name,
+        state=BackendState.STOPPED,
+        text=text_of(BackendState.STOPPED),
+        reason="never started",
+        since=iso(SYSTEM_CLOCK.now()),
+        owned=settings.backends[name].command is not None,
+    )
