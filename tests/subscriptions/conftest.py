@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cli.conftest import shell
 from tests.flows.conftest import connected, engine_settings, server, workshop
 from tests.flows.workshop import Workshop
 from tests.subscriptions.studio import Studio
 
-__all__ = ["connected", "engine_settings", "server", "workshop"]
+__all__ = ["connected", "engine_settings", "server", "shell", "workshop"]
 
 
 @pytest.fixture

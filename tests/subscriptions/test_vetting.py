@@ -13,7 +13,9 @@ from vidra.settings.loading import resolve_settings
 def _findings(tmp_path: Path, text: str) -> list[tuple[int | None, str, str | None]]:
     file = tmp_path / "vidra.yaml"
     file.write_text(text, encoding="utf-8")
-    return [(one.line, one.key_path, one.suggestion) for one in vet(resolve_settings(config=file, environ={}))]
+    return [
+        (one.line, one.key_path, one.suggestion) for one in vet(resolve_settings(config=file, environ={}))
+    ]
 
 
 SOUND = """\
