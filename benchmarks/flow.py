@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,14 +12,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.figures import Figure, median_seconds
+from benchmarks.processes import vidra_command, vidra_download, write_config, yt_dlp_download
 from tests.site.media import media_folder
 from tests.site.server import MediaSite, serve
 
-_CONFIG = """\
-storage: {{data_dir: {root}/data, cache_dir: {root}/cache}}
-downloads: {{library: {root}/library, free_space_floor: 0}}
-network: {{allowed_addresses: ["127.0.0.1:{port}"]}}
-"""
 _EPHEMERAL = """
 import asyncio
 from prefect import flow
@@ -40,8 +35,8 @@ def run() -> list[Figure]:
 
 def _overhead(config: Path, root: Path, site: MediaSite) -> list[Figure]:
     big = site.url("/m/big.mp4")
-    ours = median_seconds(lambda: _vidra(config, root, big), times=3)
-    plain = median_seconds(lambda: _yt_dlp(root, big), times=3)
+    ours = median_seconds(lambda: vidra_download(config, root, big), times=3)
+    plain = median_seconds(lambda: yt_dlp_download(root, big), times=3)
     ephemeral = median_seconds(lambda: _ephemeral(root), times=3)
     return [
         Figure(
@@ -56,44 +51,9 @@ def _overhead(config: Path, root: Path, site: MediaSite) -> list[Figure]:
 
 
 def _memory(config: Path, site: MediaSite) -> list[Figure]:
-    command = [sys.executable, "-m", "vidra.cli", "--config", str(config), "flow", "run", "download-job"]
-    peak = _peak_memory([*command, site.url("/feed/5000.rss"), "--dry-run", "--quiet"])
+    command = vidra_command(config, "flow", "run", "download-job", site.url("/feed/5000.rss"))
+    peak = _peak_memory([*command, "--dry-run", "--quiet"])
     return [Figure(name="peak memory of a run with a 5,000-entry list", ours=peak, unit="MB", target=200.0)]
-
-
-def write_config(root: Path, site: MediaSite) -> Path:
-    """Write and return a configuration that keeps everything below `root` and may reach the site."""
-    config = root / "vidra.yaml"
-    port = site.base.rpartition(":")[2]
-    config.write_text(_CONFIG.format(root=root, port=port), encoding="utf-8")
-    return config
-
-
-def _vidra(config: Path, root: Path, url: str) -> None:
-    shutil.rmtree(root / "library", ignore_errors=True)
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "vidra.cli",
-            "--config",
-            str(config),
-            "flow",
-            "run",
-            "download-job",
-            "-q",
-            url,
-        ],
-        check=True,
-    )
-
-
-def _yt_dlp(root: Path, url: str) -> None:
-    target = root / "plain"
-    shutil.rmtree(target, ignore_errors=True)
-    subprocess.run(
-        [sys.executable, "-m", "yt_dlp", "--ignore-config", "--quiet", "-P", str(target), url], check=True
-    )
 
 
 def _ephemeral(root: Path) -> None:
