@@ -13,6 +13,7 @@ from vidra.state.keyed import MemoryKeyedStore
 
 @pytest.fixture
 def desk() -> Desk:
+    """Return a desk with a Plex server that has films and a show."""
     return Desk(MemoryKeyedStore(), plex_with_library())
 
 

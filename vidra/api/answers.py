@@ -13,7 +13,9 @@ from starlette.exceptions import HTTPException
 from vidra.api.interface import FlowNotFound, RunNotFound
 from vidra.api.refusals import Refusal, is_generic
 from vidra.errors import (
+    BackendNotFound,
     EngineError,
+    ItemNotFound,
     JobConflict,
     JobNotFound,
     OptionRefused,
@@ -21,6 +23,7 @@ from vidra.errors import (
     SourceNotFound,
     StateBusy,
     StateError,
+    SupervisorError,
     TryLater,
     UrlRefused,
     UsageError,
@@ -134,6 +137,9 @@ def _detail(error: VidraError) -> object:
 _MEANINGS: tuple[tuple[type[VidraError], int, str], ...] = (
     (JobNotFound, 404, "job_not_found"),
     (SourceNotFound, 404, "source_not_found"),
+    (BackendNotFound, 404, "backend_not_found"),
+    (SupervisorError, 409, "backend_refused"),
+    (ItemNotFound, 404, "item_not_found"),
     (RunNotFound, 404, "run_not_found"),
     (FlowNotFound, 404, "flow_not_found"),
     (JobConflict, 409, "job_status_conflict"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any, Final
 
 from vidra.library.catalogue import Catalogue, Record, episode_order
@@ -72,8 +73,8 @@ def recently_added(
         for record in one.catalogue.all()
         if record["kind"] in wanted and record.get("added")
     ]
-    found.sort(key=lambda shown: shown.record["added"], reverse=True)
-    return _newest_of_each(found[: 4 * limit], lambda shown: shown.record["added"])[:limit]
+    newest = nlargest(4 * limit, found, key=lambda shown: shown.record["added"])  # room for doubles
+    return _newest_of_each(newest, lambda shown: shown.record["added"])[:limit]
 
 
 def works(record: Record) -> list[object]:

@@ -12,11 +12,14 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
-from vidra.api.generic import routes, sources, streams
+from vidra.api.generic import backend_streams, backends, library, routes, sources, streams
 
 ROUTERS: Final[Sequence[APIRouter]] = (
+    library.router,
     routes.router,
     sources.router,
     streams.router,
+    backend_streams.router,
+    backends.router,
 )
-SOCKETS: Final[Sequence[BaseRoute]] = (*streams.SOCKETS,)
+SOCKETS: Final[Sequence[BaseRoute]] = (*streams.SOCKETS, *backend_streams.SOCKETS)

@@ -28,11 +28,14 @@ def choose(
     library: Library, wanted: Wanted, *, source: str | None = None, offset: int = 0, limit: int = 50
 ) -> ItemPage:
     """Return a page of the wanted items; several sources one behind the other."""
-    found = [
-        Shown(source=shelf.source, record=record)
-        for shelf in library.shelves(source)
-        for record in wanted.chosen(shelf.catalogue.all())
-    ]
+    found = library.remembered(
+        (wanted, source),
+        lambda: [
+            Shown(source=shelf.source, record=record)
+            for shelf in library.shelves(source)
+            for record in wanted.chosen(shelf.catalogue.all())
+        ],
+    )
     return ItemPage(items=found[offset : offset + limit], total=len(found))
 
 
