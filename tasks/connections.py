@@ -11,10 +11,10 @@ from typing import Any, Final, Self
 from prefect.artifacts import acreate_table_artifact
 from prefect.events import emit_event
 
-from tasks.refresh import ask_for_refresh, waiting_for
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library.asking import push_to_reached
+from vidra.engine.refreshing import ask_for_refresh, waiting_for
 from vidra.engine.source_access import SourceRoom, open_sources, standing_of
 from vidra.engine.source_checks import Checked, check_sources
 from vidra.engine.source_declarations import follow_declarations

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import anyio
@@ -15,10 +13,17 @@ from tasks.job_work import JobWork
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.engine.library.asking import sync_after_download
-from vidra.engine.refreshing import RefreshQueue, Told, servers_to_tell, tell_servers, told_row
+from vidra.engine.refreshing import (
+    FLOW,
+    RefreshQueue,
+    Told,
+    ask_for_refresh,
+    servers_to_tell,
+    tell_servers,
+    told_row,
+)
 from vidra.engine.source_access import open_sources
 from vidra.engine.source_schedules import has_sources
-from vidra.engine.starter import PrefectStarter
 from vidra.errors import EngineError, VidraError
 from vidra.media.interface import LogLevel
 from vidra.redaction import redact
@@ -27,11 +32,8 @@ from vidra.settings import Settings, load_settings
 from vidra.state import open_configured_state
 from vidra.state.interface import EntryStatus
 
-FLOW: Final = "library-refresh"
 _HERE_LIMIT: Final = 5.0
 """Seconds that a run without an engine spends on telling servers: a person waits for its end."""
-_BUCKET: Final = 5
-"""Seconds within which all jobs that end ask for one and the same run."""
 _MOST_ROUNDS: Final = 20
 
 
@@ -62,12 +64,6 @@ async def _announce(work: JobWork) -> None:
         told = await _tell_here(work.settings)
         for one in told:
             work.reporter.log(LogLevel.INFO, f"{one.source_id}: {one.problem or 'told of new files'}")
-
-
-async def ask_for_refresh() -> str:
-    """Ask the engine for a run that tells the servers; many asking at once get one. Raises `EngineError`."""
-    bucket = int(time.time() // _BUCKET)
-    return await PrefectStarter().trigger(FLOW, {"request": {}}, idempotency_key=f"{FLOW}:{bucket}")
 
 
 async def _tell_here(settings: Settings) -> Sequence[Told]:
@@ -119,11 +115,3 @@ async def publish_refresh(told: Sequence[Told]) -> None:
     if told:
         description = "Which media server was told of new files"
         await acreate_table_artifact(table=[told_row(one) for one in told], key=FLOW, description=description)
-
-
-def waiting_for(data_dir: Path) -> set[str]:
-    """Return the ids of the sources that still have to hear of files."""
-    if not any((data_dir / f"refresh_queue.{ending}").exists() for ending in ("json", "journal")):
-        return set()
-    with RefreshQueue(data_dir, clock=SYSTEM_CLOCK) as queue:
-        return set(queue.waiting())

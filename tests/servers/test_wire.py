@@ -366,3 +366,25 @@ def test_hundreds_of_silent_addresses_cost_one_limit() -> None:
 
     assert {result.failure for result in results} == {ProbeFailure.TIMEOUT}
     assert took < 5
+
+
+def test_an_idle_connection_that_was_just_closed_is_no_failure() -> None:
+    """A server ends idle connections when it likes; a read is asked once more, a change is not."""
+    calls: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        calls.append(request.method)
+        if len(calls) == 1:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        return httpx.Response(200, json={})
+
+    async def ask(method: str) -> int:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            return (await exchange(client, method, "http://server.test/")).status_code
+
+    assert asyncio.run(ask("GET")) == 200
+    assert calls == ["GET", "GET"]
+    calls.clear()
+    with pytest.raises(TryLater):
+        asyncio.run(ask("POST"))
+    assert calls == ["POST"]

@@ -7,21 +7,26 @@ is told when it is back. Telling is asking for a scan of the folders, and lookin
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Any, Final, Self
 
-from vidra.clock import Clock, iso
+from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.engine.source_access import SourceRoom, mappings_of
+from vidra.engine.starter import PrefectStarter
 from vidra.errors import AuthRequired, RemoteError, TryLater, VidraError
 from vidra.redaction import redact
 from vidra.servers.announce import LOOK_AFTER, Announced, announce
 from vidra.state.keyed import KeyedStore, Put, Tables, open_keyed
 from vidra.state.source_interface import Source, SourceKind
 
+FLOW: Final = "library-refresh"
 FILES: Final = "files"
+BUCKET: Final = 5
+"""Seconds within which all jobs that end ask for one and the same run."""
 KEPT_FOR: Final = timedelta(days=7)
 """A server that is away for longer scans for itself when it is back."""
 
@@ -95,6 +100,20 @@ class RefreshQueue:
 def servers_to_tell(sources: Iterable[Source]) -> list[str]:
     """Return the ids of the sources that have to be told; local ones see files by themselves."""
     return [one.source_id for one in sources if one.type is not SourceKind.LOCAL]
+
+
+async def ask_for_refresh() -> str:
+    """Ask the engine for a run that tells the servers; many asking at once get one. Raises `EngineError`."""
+    bucket = int(time.time() // BUCKET)
+    return await PrefectStarter().trigger(FLOW, {"request": {}}, idempotency_key=f"{FLOW}:{bucket}")
+
+
+def waiting_for(data_dir: Path) -> set[str]:
+    """Return the ids of the sources that still have to hear of files."""
+    if not any((data_dir / f"refresh_queue.{ending}").exists() for ending in ("json", "journal")):
+        return set()
+    with RefreshQueue(data_dir, clock=SYSTEM_CLOCK) as queue:
+        return set(queue.waiting())
 
 
 async def tell_servers(

@@ -211,8 +211,10 @@ async def _send(
     shown = redact_url(url)
     content = None if json is None else orjson.dumps(json)
     kind = {} if json is None else {"Content-Type": "application/json"}
-    try:
-        request = client.build_request(
+
+    def request() -> httpx.Request:
+        """Return the request anew: one that was sent cannot be sent again."""
+        made = client.build_request(
             method,
             url,
             params=params,
@@ -220,7 +222,16 @@ async def _send(
             content=content,
             timeout=httpx.Timeout(limit, connect=min(limit, 5.0), pool=limit),
         )
-        return await _read(client, dialled(request), shown)
+        return dialled(made)
+
+    try:
+        try:
+            return await _read(client, request(), shown)
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            # An idle connection that the server was just closing; RFC 9110, 9.2.2 lets us ask again.
+            if method != "GET":
+                raise
+            return await _read(client, request(), shown)
     except httpx.HTTPError as exc:
         raise translated(exc, shown) from exc
     except (httpx.InvalidURL, httpx.StreamError) as exc:
