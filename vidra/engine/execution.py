@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Final, TypeAlias
 
+import httpx
 from prefect import Flow
 
 # Private, and the only way to tell Prefect's engine that a cancelled task is a cancelled run and not a
@@ -19,7 +20,6 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import TagsContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectException, TerminationSignal
-from prefect.flow_engine import run_flow_async
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled as CancelledState
@@ -28,6 +28,7 @@ from prefect.states import Crashed, Pending
 from vidra.engine.interface import Ending, FlowOutcome
 from vidra.engine.outcomes import outcome_of
 from vidra.engine.owners import owning
+from vidra.engine.patience import run_patiently
 from vidra.errors import EngineError
 
 STOP_POLL: Final = 0.05
@@ -135,8 +136,7 @@ async def _run_owned(
     parameters: dict[str, Any],
     asked: Asked,
 ) -> FlowOutcome:
-    engine = run_flow_async(flow, flow_run=run, parameters=parameters, return_type="state")
-    running: asyncio.Future[State[Any]] = asyncio.ensure_future(engine)  # type: ignore[arg-type]  # "state" decides
+    running = asyncio.ensure_future(run_patiently(flow, run, parameters))
     ended, state = await _finish(running, asked)
     if state is None:
         state = await _settle(client, run, ended)
@@ -175,7 +175,7 @@ async def _settle(client: PrefectClient, run: FlowRun, why: Ending | None) -> St
         if current is not None and current.is_final() and current.type == wanted.type:
             return current
         await client.set_flow_run_state(run.id, wanted, force=True)
-    except (PrefectException, OSError) as error:
+    except (PrefectException, httpx.HTTPError, OSError) as error:
         wanted.message = f"{wanted.message or 'cancelled'}; Prefect could not be told: {error}"
     return wanted
 
