@@ -148,7 +148,7 @@ class JobWork:
         """Record an entry as done that another list had downloaded meanwhile; return whether it had."""
         if not self.job.skip_archived or entry.key is None or entry.key not in self.state.archive:
             return False
-        held = self.ledger.held(entry)
+        held = self.ledger.claimed(entry)
         self.state.entries(self.job_id).update(
             entry.index,
             status=EntryStatus.COMPLETED,

@@ -64,10 +64,15 @@ class Ledger:
             if name is not None:
                 self._book.recovered(name, [media.key])
 
-    def held(self, entry: Entry) -> Holding | None:
-        """Return what the library has of the entry already."""
+    def claimed(self, entry: Entry) -> Holding | None:
+        """Return what the library has of the entry already; the job's subscription names it from now on."""
+        name = self._job.subscription
+        if entry.key is None:
+            return None
         with self._guard:
-            return self._holdings.get(entry.key) if entry.key else None
+            if name is not None:
+                self._holdings.claim(name, [entry.key])
+            return self._holdings.get(entry.key)
 
     def failed(self, entry: Entry, error: BaseException) -> None:
         """Have the subscription leave the item alone for a while, longer each time."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.subscriptions.studio import Studio
+from vidra.engine.interface import RunStatus
+from vidra.state.interface import EntryStatus
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_subscription_brings_what_is_new_and_then_nothing(studio: Studio) -> None:
-    """The first run fetches the list, the second finds it archived and makes no job."""
+    """The first run fetches the list oldest first, the second finds it archived and makes no job."""
     studio.declare(talks={"urls": studio.url("/feed.rss")})
     studio.run("talks")
     first = studio.last("talks")
@@ -16,5 +24,125 @@ def test_a_subscription_brings_what_is_new_and_then_nothing(studio: Studio) -> N
     assert (first.result, first.planned, first.downloaded) == ("ok", 4, 4)
     assert (second.result, second.planned, second.listed) == ("ok", 0, 4)
     assert len(studio.shelf()) == 4
-    assert len(studio.jobs()) == 1
+    (job,) = studio.jobs()
+    titles = [entry.title for entry in studio.entries(job.job_id)]
+    assert titles[0] == "Test clip 1"
+    assert titles[-1] == "Test clip 4"
     assert studio.standing("talks").held == 4
+
+
+def test_a_plan_is_what_the_run_then_does(studio: Studio) -> None:
+    """Same order, same choice; the dry run leaves nothing behind but the plan."""
+    studio.declare(
+        talks={"urls": studio.url("/feed.rss"), "rules": {"max_items": 2, "title_exclude": "clip 2"}}
+    )
+    planned = [item["title"] for item in studio.plan("talks") if item["decision"] == "download"]
+    assert (studio.shelf(), studio.jobs(), studio.standing("talks").runs) == ([], [], ())
+    studio.run("talks")
+
+    (job,) = studio.jobs()
+    assert [entry.title for entry in studio.entries(job.job_id)] == planned == ["Test clip 1", "Test clip 3"]
+
+
+def test_an_entry_fails_alone_and_rests_before_it_is_tried_again(studio: Studio) -> None:
+    """The others arrive; the next run leaves it alone unless asked, and says why."""
+    studio.declare(talks={"urls": studio.url("/odd/feed-one-bad.rss")})
+    outcome = studio.run("talks")
+    first = studio.last("talks")
+    (job,) = studio.jobs()
+    failed = [entry for entry in studio.entries(job.job_id) if entry.status is EntryStatus.FAILED]
+    resting = [item for item in studio.plan("talks") if item["decision"] == "later"]
+    again = [item for item in studio.plan("talks", retry_failed=True) if item["decision"] == "download"]
+
+    assert (first.result, first.downloaded, first.failed) == ("partial", 3, 1)
+    assert outcome.state_name == "CompletedWithErrors"
+    assert [(entry.title, bool(entry.error)) for entry in failed] == [("Test clip 4", True)]
+    assert "failed 1×, again after" in resting[0]["reason"]
+    assert [item["title"] for item in again] == ["Test clip 4"]
+
+
+def test_one_subscription_fails_and_the_others_go_on(studio: Studio) -> None:
+    """Each has its own history; the run as a whole is not failed."""
+    studio.declare(bad={"urls": studio.url("/missing.rss")}, good={"urls": studio.url("/pages/feed-1.rss")})
+    outcome = studio.run()
+
+    assert outcome.status is RunStatus.COMPLETED
+    assert studio.last("bad").result == "failed"
+    assert "404" in (studio.last("bad").message or "")
+    assert (studio.last("good").result, studio.last("good").downloaded) == ("ok", 1)
+
+
+def test_an_item_is_kept_once_however_many_lists_name_it(studio: Studio) -> None:
+    """Two lists of the same pages, even at the same moment: one download, named by both."""
+    both = {"urls": studio.url("/pages/feed-2.rss")}
+    studio.declare(one=both, two=both, three={"urls": studio.url("/feed.rss")})
+    studio.run("one", "two")
+    studio.run("three")
+
+    with studio.holdings() as holdings:
+        lists = [set(held.lists) for held in holdings.all()]
+    assert lists[:2] == [{"one", "two", "three"}] * 2
+    assert (studio.last("three").listed, studio.last("three").planned) == (4, 2)
+    assert len(studio.shelf()) == 4
+
+
+def test_losing_the_archive_does_not_fetch_everything_again(studio: Studio) -> None:
+    """A known subscription that plans all its items once more is refused, until a person says yes."""
+    studio.declare(talks={"urls": studio.url("/feed/6.rss")})
+    studio.run("talks")
+    (studio.data / "archive.txt").unlink()
+    refused = studio.run("talks")
+    note = studio.last("talks")
+    studio.run("talks", yes=True)
+
+    assert refused.status is RunStatus.FAILED
+    assert note.result == "refused"
+    assert "6 would be downloaded again" in (note.message or "")
+    assert "vidra subscription run talks --yes" in (note.message or "")
+    assert studio.last("talks").downloaded == 6
+    assert len(studio.shelf()) == 6
+
+
+def test_what_only_the_page_tells_is_judged_before_anything_is_fetched(studio: Studio) -> None:
+    """The feed has no lengths: too long items are left out once their page is read, and not read again."""
+    studio.declare(talks={"urls": studio.url("/feed.rss"), "rules": {"max_duration": 4.5}})
+    undecided = studio.plan("talks")
+    studio.run("talks")
+    (job,) = studio.jobs()
+    removed = [e for e in studio.entries(job.job_id) if e.status is EntryStatus.REMOVED]
+    later = {item["title"]: item["reason"] for item in studio.plan("talks") if item["decision"] == "unwanted"}
+
+    assert {item["reason"] for item in undecided} == {"the list does not tell its length"}
+    assert len(studio.shelf()) == 2
+    assert {entry.title for entry in removed} == set(later) == {"Test clip 1", "Test clip 3"}
+    assert later["Test clip 1"] == "max_duration: 4.5 s, is 6 s"
+
+
+def test_a_paused_subscription_does_nothing_by_schedule_and_runs_by_hand(studio: Studio) -> None:
+    """The schedule's runs leave no trace in its history."""
+    studio.declare(talks={"urls": studio.url("/pages/feed-1.rss")})
+    with studio.book() as book:
+        book.pause("talks", paused=True)
+    studio.run("talks", scheduled=True)
+    assert studio.standing("talks").runs == ()
+    studio.run("talks")
+
+    assert studio.last("talks").downloaded == 1
+
+
+def test_a_deleted_item_does_not_come_back(studio: Studio) -> None:
+    """Its file is gone, its tombstone says why, and the plan says so."""
+    studio.declare(talks={"urls": studio.url("/pages/feed-2.rss")})
+    studio.run("talks")
+    with studio.holdings() as holdings:
+        first = holdings.all()[0]
+        Path(first.main_file).unlink()
+        holdings.bury([first.key], reason="watched")
+    plan = studio.plan("talks")
+    studio.run("talks")
+
+    assert [(item["decision"], item["reason"]) for item in plan] == [
+        ("deleted", "watched"),
+        ("archived", None),
+    ]
+    assert len(studio.shelf()) == 1

@@ -1,0 +1,73 @@
+"""A subscription's run killed at any moment: the next run brings what is missing, and fetches little twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+
+from tests.cli.shell import Shell
+from tests.engine.polling import wait_until
+from tests.faults.aftermath import bytes_per_address, damaged, jobs
+
+pytestmark = [pytest.mark.slow]
+
+FILES = 20
+WINDOW = 3.0
+"""Seconds after a run has begun to download within which it is killed."""
+
+
+@pytest.mark.timeout(300)
+def test_after_two_kills_the_next_run_brings_everything(shell: Shell) -> None:
+    """Short version of the loop below."""
+    _survives(shell, kills=2, seed=random.randrange(1 << 32))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_after_twenty_kills_the_next_run_brings_everything(shell: Shell) -> None:
+    """Issue 5: twenty random moments of a run with twenty items; none is lost, at most one fetched twice."""
+    _survives(shell, kills=20, seed=random.randrange(1 << 32))
+
+
+def _survives(shell: Shell, *, kills: int, seed: int) -> None:
+    moments = random.Random(seed)
+    original = shell.site.file("m/vid000.mp4")
+    tag = f"tag{shell.shim}"
+    rate = int(original.stat().st_size * (FILES / 4) / (kills * WINDOW + 2))
+    url = shell.site.url(f"/files/{FILES}/rate{rate},etag1,{tag}/vid000.mp4.rss")
+    with shell.config.open("a", encoding="utf-8") as file:
+        file.write("limits: {downloads: 4}\n")
+        # Without a title of its own in each file, all of them are the same bytes.
+        file.write(f"subscriptions: {{talks: {{urls: '{url}', options: {{embed_metadata: false}}}}}}\n")
+    for kill in range(kills):
+        run = shell.start("subscription", "run", "talks", "--json")
+        shell.engines.append(run)
+        before = len(jobs(shell)) and jobs(shell)[0]["flow_run_ids"]
+        wait_until(lambda before=before: _has_begun(shell, before), 90)
+        time.sleep(moments.uniform(0.0, WINDOW))  # not a wait for something: the random moment itself
+        shell.kill_everything()
+        assert shell.run("state", "check").returncode == 0, (seed, kill)
+    last = shell.run("subscription", "run", "talks", "--json", timeout=200)
+
+    assert last.returncode == 0, (seed, last.stdout, last.stderr)
+    assert len(shell.shelf()) == FILES, seed
+    assert damaged(shell, original) == [], seed
+    sent = bytes_per_address(shell, tag)
+    assert len(sent) == FILES, seed
+    twice = {path: count for path, count in sent.items() if count > original.stat().st_size * 1.9}
+    assert len(twice) <= 1, (seed, twice)
+    assert len((shell.data / "archive.txt").read_text().split("\n")) == FILES + 1, seed
+    assert list(shell.root.rglob("*.part")) == [], seed
+    (card,) = json.loads(shell.run("subscription", "ls", "--json").stdout)
+    assert card["held"] == FILES, seed
+
+
+def _has_begun(shell: Shell, before: object) -> bool:
+    """Whether a new run works on the job."""
+    there = jobs(shell)
+    return (
+        bool(there) and there[0]["status"] in {"running", "completed"} and there[0]["flow_run_ids"] != before
+    )
