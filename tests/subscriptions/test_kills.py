@@ -1,4 +1,4 @@
-"""A subscription's run killed at any moment: the next run brings what is missing, and fetches little twice."""
+"""A subscription killed at any moment: the next run brings what is missing, and little twice."""
 
 from __future__ import annotations
 
