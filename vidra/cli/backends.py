@@ -284,14 +284,11 @@ def _show_result(view: BackendView, *, as_json: bool) -> None:
 
 
 def _log_path(settings: Settings, name: str, *, errors: bool) -> Path:
-    from vidra.engine.running import logs_folder  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.backends import log_of  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.running import logs_folder  # noqa: PLC0415 - the same
 
-    if name not in settings.backends:
-        raise BackendNotFound(name, list(settings.backends))
-    folder = logs_folder(settings)
-    if errors:
-        return folder / "backend_errors.log"
-    return settings.backends[name].log_file or folder / f"{name}.log"
+    path = log_of(settings, name)
+    return logs_folder(settings) / "backend_errors.log" if errors else path
 
 
 def _print_json(value: Any) -> None:  # noqa: ANN401 - JSON

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from vidra.clock import SYSTEM_CLOCK, iso
@@ -15,7 +16,8 @@ from vidra.engine.backend_view import BackendView
 from vidra.engine.control import socket_path
 from vidra.engine.control_server import ControlServer
 from vidra.engine.parts import SERVER, SHIM, WORKER
-from vidra.errors import StateError
+from vidra.engine.running import logs_folder
+from vidra.errors import BackendNotFound, StateError
 from vidra.settings import Settings
 from vidra.state.backend_health import BackendHealth
 from vidra.supervisor.diagnosis import text_of
@@ -91,3 +93,10 @@ def _never_seen(name: str, settings: Settings) -> BackendView:
         since=iso(SYSTEM_CLOCK.now()),
         owned=settings.backends[name].command is not None,
     )
+
+
+def log_of(settings: Settings, name: str) -> Path:
+    """Return where the log of a declared back end is; raise `BackendNotFound`."""
+    if name not in settings.backends:
+        raise BackendNotFound(name, list(settings.backends))
+    return settings.backends[name].log_file or logs_folder(settings) / f"{name}.log"

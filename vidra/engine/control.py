@@ -15,7 +15,6 @@ from enum import StrEnum, unique
 from pathlib import Path
 from typing import Final
 
-from vidra.errors import VidraError
 from vidra.settings import Settings
 
 SOCKET_NAME: Final = "control.sock"
@@ -41,10 +40,6 @@ class Ask(StrEnum):
     PROBE = "probe"
     WAIT = "wait"
     TAIL = "tail"
-
-
-class ControlFailed(VidraError):
-    """The supervisor refused, or could not do, what was asked; the text is its own."""
 
 
 def socket_path(settings: Settings) -> Path:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import orjson
 
 from vidra.engine.backend_view import BackendView, ProbeView
-from vidra.engine.control import Ask, ControlFailed, address_of, socket_path
-from vidra.errors import BackendNotFound, EngineUnreachable, UsageError
+from vidra.engine.control import Ask, address_of, socket_path
+from vidra.errors import BackendNotFound, EngineUnreachable, SupervisorError, UsageError
 from vidra.settings import Settings
 from vidra.supervisor.interface import BackendState
 
@@ -25,7 +25,7 @@ class Control:
     """Asks the supervisor of one data folder. Blocks; see `asked` for asyncio.
 
     Every method raises `EngineUnreachable` when no engine runs here, `BackendNotFound` for a name that is
-    not declared and `ControlFailed` for what the supervisor could not do.
+    not declared and `SupervisorError` for what the supervisor could not do.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -122,4 +122,4 @@ def _error(answer: dict[str, Any], name: str) -> Exception:
         case "UsageError":
             return UsageError(message)
         case _:
-            return ControlFailed(message)
+            return SupervisorError(message)

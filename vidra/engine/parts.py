@@ -36,6 +36,7 @@ def server_part(environment: Mapping[str, str], *, port: int | None = None) -> B
         port=PortSpec(fixed=port, first=FIRST_PORT, last=LAST_PORT, handover=PortHandover.RELEASE),
         health=HealthSpec(url="/api/health"),
         ends_with_supervisor=True,
+        forgiven_at_start=True,
         timings=_KEEP_ALIVE,
     )
 
@@ -49,6 +50,7 @@ def worker_part(environment: Mapping[str, str], settings: Settings) -> BackendSp
         env=environment,
         isolated=False,
         ends_with_supervisor=True,
+        forgiven_at_start=True,
         timings=Timings(leader_grace=WORKER_GRACE, restart_delay=1.0, crash_limit=5),
     )
 
@@ -66,5 +68,6 @@ def shim_part(environment: Mapping[str, str], settings: Settings) -> BackendSpec
         shutdown_path="/api/shutdown",
         final_exits=frozenset({0}),
         ends_with_supervisor=True,
+        forgiven_at_start=True,
         timings=_KEEP_ALIVE,
     )

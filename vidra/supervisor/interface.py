@@ -148,6 +148,8 @@ class BackendSpec:
     """Exit codes that mean "I was asked to leave": no crash, and no further start by ourselves."""
     autostart: bool = True
     """Whether our own start starts it; otherwise it waits for an operator."""
+    forgiven_at_start: bool = False
+    """Our own start forgets earlier crashes and failure; for parts that a person starts by starting us."""
     ends_with_supervisor: bool = False
     """The process dies with us (Linux). Otherwise it lives on and our next start adopts it."""
     log_file: Path | None = None

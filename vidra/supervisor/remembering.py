@@ -36,4 +36,5 @@ class Memory:
             return fresh
         if found.boot != boot_id():  # its processes and crashes went with that boot
             return replace(fresh, stopped=found.stopped, port=found.port)
-        return found if found.digest == spec.digest else replace(found, failed=None, crashes=())
+        forgiven = spec.forgiven_at_start or found.digest != spec.digest
+        return replace(found, failed=None, crashes=()) if forgiven else found
