@@ -8,12 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from vidra.engine import owners, runs
+from vidra.engine.commands import JobCommands
 from vidra.engine.reconcile import reconcile
+from vidra.engine.recovery import Recovery
 from vidra.engine.runs import RunInfo
+from vidra.engine.starter import PrefectStarter
+from vidra.settings import load_settings
+from vidra.state import memory_state
 from vidra.supervisor.identity import Identity
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -76,11 +82,7 @@ def test_a_run_whose_process_lives_is_not_touched(tmp_path: Path) -> None:
 def test_a_run_whose_owner_was_killed_is_crashed(tmp_path: Path) -> None:
     """The owner's file is still there, the owner is not (kill -9)."""
     run = _run_in_state("Running")
-    code = (
-        "import os, signal; from pathlib import Path; from vidra.engine.owners import owning\n"
-        f"with owning(Path({str(tmp_path)!r}), {run.flow_run_id!r}): os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=False)
+    _leave_owner(tmp_path, run)
     assert owners.owner(tmp_path, run.flow_run_id) is not None
 
     assert run.flow_run_id in _reconcile(tmp_path, only_ours=True)
@@ -105,3 +107,64 @@ def test_on_a_shared_server_the_runs_of_others_are_left_alone(tmp_path: Path) ->
 
     assert run.flow_run_id not in _reconcile(tmp_path, only_ours=True)
     assert _state(run) == "RUNNING"
+
+
+def _subflow_of(parent: RunInfo) -> RunInfo:
+    """Make a run that a task of the parent's stands for, as Prefect does for a flow called in a flow."""
+
+    async def make() -> RunInfo:
+        from prefect import states
+
+        from tests.engine.sample_flows import double, doubled
+
+        async with runs.connected_client() as client:
+            task = await client.create_task_run(
+                double, flow_run_id=UUID(parent.flow_run_id), dynamic_key="0", state=states.Running()
+            )
+            run = await client.create_flow_run(
+                doubled, parameters={"number": 1}, parent_task_run_id=task.id, state=states.Pending()
+            )
+            await client.set_flow_run_state(run.id, states.Running(), force=True)
+            return await runs.read(str(run.id))
+
+    return asyncio.run(make())
+
+
+def test_a_subflow_dies_with_its_parent(tmp_path: Path) -> None:
+    """Prefect shows it as running for ever otherwise: it has no process, and so no owner, of its own."""
+    parent = _run_in_state("Running")
+    child = _subflow_of(parent)
+
+    with owners.owning(tmp_path, parent.flow_run_id):
+        assert not {parent.flow_run_id, child.flow_run_id} & _reconcile(tmp_path)
+    assert {parent.flow_run_id, child.flow_run_id} <= _reconcile(tmp_path)
+
+    assert (_state(parent), _state(child)) == ("CRASHED", "CRASHED")
+
+
+def test_a_subflow_whose_parent_has_ended_is_dead(tmp_path: Path) -> None:
+    """Its parent was marked before, by a worker or by a former start."""
+    child = _subflow_of(_run_in_state("Running", "Crashed"))
+
+    assert child.flow_run_id in _reconcile(tmp_path, only_ours=True)
+
+
+def test_a_run_that_nobody_could_tell_of_is_buried_while_the_engine_is_up(tmp_path: Path) -> None:
+    """Its worker died with it; another start is not waited for. What is over already is only forgotten."""
+    dead, over = _run_in_state("Running"), _run_in_state("Running", "Completed")
+    for run in (dead, over):
+        _leave_owner(tmp_path, run)
+    with memory_state() as state:
+        commands = JobCommands(state, PrefectStarter(), settings=load_settings(environ={}))
+        asyncio.run(Recovery(state, commands, home=tmp_path).bury())
+
+    assert (_state(dead), _state(over)) == ("CRASHED", "COMPLETED")
+    assert owners.left_behind(tmp_path) == []
+
+
+def _leave_owner(home: Path, run: RunInfo) -> None:
+    code = (
+        "import os, signal; from pathlib import Path; from vidra.engine.owners import owning\n"
+        f"with owning(Path({str(home)!r}), {run.flow_run_id!r}): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)

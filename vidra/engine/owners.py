@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -40,6 +40,12 @@ def owner(home: Path, flow_run_id: str) -> Identity | None:
         return Identity(**json.loads(_path(home, flow_run_id).read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
+
+
+def left_behind(home: Path) -> Sequence[str]:
+    """Return the flow runs whose owner said to work on them and is dead."""
+    runs = [path.stem for path in (home / FOLDER).glob("*.json")]
+    return [run for run in runs if (found := owner(home, run)) is not None and not found.alive]
 
 
 def forget(home: Path, flow_run_id: str) -> None:

@@ -8,9 +8,10 @@ back to work.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import anyio
 
@@ -54,19 +55,43 @@ async def _dead(client: PrefectClient, home: Path, *, only_ours: bool) -> list[F
     from prefect.client.schemas.filters import FlowRunFilter  # noqa: PLC0415 - 1.3 s
 
     wanted = FlowRunFilter.model_validate({"state": {"type": {"any_": list(UNDER_WAY)}}})
-    dead: list[FlowRun] = []
-    offset = 0
-    while page := await client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=offset):
-        dead += [run for run in page if _is_dead(home, run, only_ours=only_ours)]
-        offset += len(page)
-    return dead
+    found: list[FlowRun] = []
+    while page := await client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=len(found)):
+        found += page
+    dead = {run.id: run for run in found if _is_dead(home, run, only_ours=only_ours)}
+    for run in found:
+        if _may_be_orphan(home, run) and await _has_no_parent(client, run, dead):
+            dead[run.id] = run
+    return list(dead.values())
 
 
 def _is_dead(home: Path, run: FlowRun, *, only_ours: bool) -> bool:
-    if run.parent_task_run_id is not None:
-        return False  # it lives and dies with its parent run
     owner = owners.owner(home, str(run.id))
-    return not only_ours if owner is None else not owner.alive
+    if owner is not None:
+        return not owner.alive
+    return run.parent_task_run_id is None and not only_ours
+
+
+def _may_be_orphan(home: Path, run: FlowRun) -> bool:
+    """Whether it is a subflow in its parent's process: it lives and dies with that."""
+    return run.parent_task_run_id is not None and owners.owner(home, str(run.id)) is None
+
+
+async def _has_no_parent(client: PrefectClient, run: FlowRun, dead: Container[UUID]) -> bool:
+    """Whether the flow run that began the subflow is dead or over; False where Prefect cannot tell."""
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - 1.3 s
+
+    assert run.parent_task_run_id is not None  # noqa: S101 - for the type checkers: it is a subflow
+    try:
+        task = await client.read_task_run(run.parent_task_run_id)
+        if task.flow_run_id is None:
+            return False
+        if task.flow_run_id in dead:
+            return True
+        parent = await client.read_flow_run(task.flow_run_id)
+    except ObjectNotFound:
+        return False  # its record may be under way
+    return parent.state is not None and parent.state.is_final()
 
 
 async def _bury(client: PrefectClient, run: FlowRun) -> bool:

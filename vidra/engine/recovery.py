@@ -60,10 +60,29 @@ class Recovery:
         return revived
 
     async def keep_going(self) -> None:
-        """Sweep for ever, until cancelled."""
+        """Sweep for ever, until cancelled; what fails in one round is tried again in the next."""
         while True:
             await asyncio.sleep(ROUND)
-            await self.sweep()
+            try:
+                await self.bury()
+                await self.sweep()
+            except VidraError as error:
+                log.warning("looking after runs and jobs: %s", error)
+
+    async def bury(self) -> None:
+        """Tell Prefect of runs whose process is gone; costs a look at a folder while there are none.
+
+        A worker tells of its own runs. This is for those that it could not: the server was away, or the
+        worker died with them.
+        """
+        if not owners.left_behind(self._home):
+            return
+        from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - imports Prefect, 1.3 s
+
+        await reconcile(self._home, only_ours=True)
+        for run_id in owners.left_behind(self._home):
+            if await _is_over(run_id):
+                owners.forget(self._home, run_id)
 
     async def _look_after(self, job: Job) -> bool:
         if job.selection_required or _rests(job) or not self._is_free(job):
@@ -129,10 +148,12 @@ def _rests(job: Job) -> bool:
 
 async def _run_is_over(job: Job) -> bool:
     """Whether the job's latest run has ended; one that Prefect does not know (any more) has."""
-    if not job.flow_run_ids:
-        return True
+    return not job.flow_run_ids or await _is_over(job.flow_run_ids[-1])
+
+
+async def _is_over(run_id: str) -> bool:
     try:
-        return (await runs.read(job.flow_run_ids[-1])).final
+        return (await runs.read(run_id)).final
     except EngineError as error:
         if type(error) is EngineError:  # answered, and there is no such run
             return True

@@ -144,6 +144,10 @@ async def connected_client() -> AsyncIterator[PrefectClient]:
             yield client
     except (httpx.TransportError, ValueError) as error:
         raise EngineUnreachable(f"the Prefect server does not answer: {error}") from error
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code < 500:
+            raise
+        raise EngineUnreachable(f"the Prefect server has trouble: {error}") from error
 
 
 async def _read(client: PrefectClient, flow_run_id: str) -> FlowRun:
