@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import httpx
 from prefect.artifacts import acreate_table_artifact
+from prefect.logging import get_run_logger
 
 from vidra.media.lists.plan import Decision, Plan
 from vidra.state.interface import Entry
@@ -27,7 +29,15 @@ async def _publish(kind: str, description: str, job_id: str, entries: Sequence[E
     table = [_row(entry) for entry in entries[:MOST_ROWS]]
     if len(entries) > MOST_ROWS:
         description += f" (the first {MOST_ROWS} of {len(entries)})"
-    await acreate_table_artifact(table=table, key=f"{kind}-{job_id.lower()}", description=description)
+    await leave_table(f"{kind}-{job_id.lower()}", table, description)
+
+
+async def leave_table(key: str, table: list[dict[str, object]], description: str) -> None:
+    """Leave a table in the Prefect UI; a server that is away costs the table, never the run's success."""
+    try:
+        await acreate_table_artifact(table=table, key=key, description=description)
+    except httpx.HTTPError as error:
+        get_run_logger().warning("no table `%s`: the Prefect server does not take it: %s", key, error)
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -56,4 +66,4 @@ async def publish_expansion(name: str, plan: Plan) -> None:
         for item in kept
     ]
     key = f"subscription-{name.replace('_', '-')}"
-    await acreate_table_artifact(table=table, key=key, description=f"What `{name}` plans: {counts}")
+    await leave_table(key, table, f"What `{name}` plans: {counts}")
