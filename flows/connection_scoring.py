@@ -44,6 +44,7 @@ async def connection_scoring(request: ScoringRequest) -> State[None]:
         checked = await work.look(request.sources, only_due=request.only_due, dry_run=request.dry_run)
         if not request.dry_run:
             work.tell(checked)
+            await work.notify(checked)
             await work.leave_table(checked)
             await work.remind_servers()
         return Completed(message=summary(checked, work.room))

@@ -12,6 +12,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.events import emit_event
 
 from tasks.reporting import RunLogger
+from tasks.source_notices import due_notices, send
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library.asking import push_to_reached
 from vidra.engine.refreshing import ask_for_refresh, waiting_for
@@ -75,6 +76,11 @@ class ConnectionWork:
                 payload=_payload(event),
             )
         return len(events)
+
+    async def notify(self, checked: Sequence[Checked]) -> None:
+        """Tell the owner what a person has to know."""
+        for notice in due_notices(checked):
+            await send(notice, self.room.settings, self._logger)
 
     async def remind_servers(self) -> None:
         """Ask for another try where servers were away when files arrived or something was watched."""

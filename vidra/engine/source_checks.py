@@ -24,7 +24,7 @@ from vidra.servers.jellyfin_login import jellyfin_info
 from vidra.servers.plex import plex_info
 from vidra.servers.plex_account import offer_of
 from vidra.servers.wire import FixedRoute
-from vidra.state.source_interface import Amended, AuthState, Source, SourceEvent, SourceEventKind, SourceKind
+from vidra.state.source_interface import Amended, AuthState, Source, SourceEvent, SourceKind
 
 AUTH_EVERY: Final = timedelta(minutes=5)
 """How old evidence that the credentials work may be."""
@@ -64,18 +64,11 @@ class Checked:
         return standing_of(self.after)
 
     @property
-    def alarming(self) -> bool:
-        """Whether a person should hear of it: everything failed, the quality fell, or a sign-in is needed."""
-        kinds = {event.event for event in self.events}
-        if SourceEventKind.CONNECTION_LOST in kinds or self._needs_sign_in():
-            return True
+    def fell(self) -> bool:
+        """Whether the connection in use is of a worse class than the last one was."""
         old, new = standing_of(self.before), self.standing
         was, now = old.class_of(old.last_primary), new.quality
-        return old.last_primary is not None and was is not None and now is not None and now.rank > was.rank
-
-    def _needs_sign_in(self) -> bool:
-        wanted = AuthState.AUTH_REQUIRED.value
-        return any(e.event is SourceEventKind.AUTH_CHANGED and e.new == wanted for e in self.events)
+        return was is not None and now is not None and now.rank > was.rank
 
 
 async def check_sources(
