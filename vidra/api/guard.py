@@ -24,6 +24,8 @@ from vidra.supervisor.interface import TOKEN_HEADER
 FREE: Final = frozenset({"/", "/healthz", "/readyz"})
 """Paths that tell whether we live; `GET` and `HEAD` on exactly these need no token."""
 SHUTDOWN: Final = "/api/shutdown"
+MEDIA: Final = "/api/v1/media/"
+"""Below it, `GET` and `HEAD` show a signed ticket instead of the token; the route checks it."""
 SHOWN_TOKEN: Final = "vidra.token"  # noqa: S105 - the name of a scope key
 """Scope key: the token that counted when a stream was opened, so that rotation can close it."""
 AUTHORISED: Final = "vidra.authorised"
@@ -108,7 +110,8 @@ class Guard:
     def _unauthorised(self, scope: Scope) -> Refusal | None:
         scope[AUTHORISED] = self._shows_token(scope) or self._is_supervisor(scope)
         method = scope["method"]
-        free = method == "OPTIONS" or (method in {"GET", "HEAD"} and scope["path"] in FREE)
+        open_path = scope["path"] in FREE or scope["path"].startswith(MEDIA)
+        free = method == "OPTIONS" or (method in {"GET", "HEAD"} and open_path)
         if free or scope[AUTHORISED]:
             return None
         wait = self._failed.note(_address(scope)) if _shown_in_headers(scope["headers"]) else 0

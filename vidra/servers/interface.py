@@ -19,6 +19,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from vidra.errors import Missing
+
 
 @unique
 class SourceType(StrEnum):
@@ -382,6 +384,11 @@ class MediaServer(ABC):
     @abstractmethod
     async def stream(self, item_id: str) -> Stream:
         """Return where the item plays, on the connection that is best now; starts nothing."""
+
+    async def image(self, path: str, *, width: int | None = None, height: int | None = None) -> bytes:
+        """Return a picture by the path an item names, no larger than asked; raise `Missing`."""
+        del width, height
+        raise Missing(f"no picture {path}")
 
     @abstractmethod
     async def report(self, progress: Progress) -> None:

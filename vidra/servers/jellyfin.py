@@ -164,6 +164,14 @@ class JellyfinServer(MediaServer):
         header = authorization(self._identity, self._token)["Authorization"]
         return Stream(url=await self._wire.base() + path, headers={"Authorization": SecretStr(header)})
 
+    async def image(self, path: str, *, width: int | None = None, height: int | None = None) -> bytes:
+        """Return the picture, scaled by the server if a size is asked for."""
+        bare, _, tag = path.partition("?tag=")
+        query: dict[str, str | int] = {"tag": tag} if tag else {}
+        query |= {} if width is None else {"maxWidth": width}
+        query |= {} if height is None else {"maxHeight": height}
+        return (await self._wire.request("GET", bare, params=query)).content
+
     async def report(self, progress: Progress) -> None:
         """Report a playback. A late report sets the user's data directly: sessions know no past."""
         if progress.at is not None:

@@ -184,6 +184,14 @@ class PlexServer(MediaServer):
             raise Missing(f"item {item_id} has no file to play")
         return Stream(url=await self._wire.base() + path, headers={"X-Plex-Token": self._token})
 
+    async def image(self, path: str, *, width: int | None = None, height: int | None = None) -> bytes:
+        """Return the picture, scaled by the server if a size is asked for."""
+        if width is None and height is None:
+            return (await self._wire.request("GET", path)).content
+        query: dict[str, str | int] = {"url": path, "minSize": 1, "upscale": 0}
+        query |= {"width": width or 3840, "height": height or 2160}
+        return (await self._wire.request("GET", "/photo/:/transcode", params=query)).content
+
     async def report(self, progress: Progress) -> None:
         """Send a timeline; a late report carries its own time, so that newer ones win."""
         query: dict[str, str | int] = {

@@ -12,10 +12,11 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
-from vidra.api.generic import backend_streams, backends, library, routes, sources, streams
+from vidra.api.generic import backend_streams, backends, library, library_media, routes, sources, streams
 
 ROUTERS: Final[Sequence[APIRouter]] = (
     library.router,
+    library_media.router,
     routes.router,
     sources.router,
     streams.router,
