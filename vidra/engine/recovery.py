@@ -42,9 +42,10 @@ class Recovery:
         """`home` is the Prefect home, where runs say which process works on them."""
         self._state, self._commands, self._home, self._clock = state, commands, home, clock
 
-    async def sweep(self) -> list[str]:
+    async def sweep(self, *, at_start: bool = False) -> list[str]:
         """Look at every unfinished job once; return the ids of those put back to work.
 
+        `at_start` says that the engine itself had ended: what died with it is not counted as a crash.
         Each job is looked after alone: what fails for one is logged and tried again in the next round.
         """
         for job in self._state.jobs.list(statuses=TERMINAL):
@@ -53,7 +54,7 @@ class Recovery:
         revived = []
         for job in self._state.jobs.list(statuses=frozenset(JobStatus) - TERMINAL):
             try:
-                if await self._look_after(job):
+                if await self._look_after(job, blame=not at_start):
                     revived.append(job.job_id)
             except VidraError as error:
                 log.warning("job %s could not be put back to work: %s", job.job_id, error)
@@ -84,7 +85,7 @@ class Recovery:
             if await _is_over(run_id):
                 owners.forget(self._home, run_id)
 
-    async def _look_after(self, job: Job) -> bool:
+    async def _look_after(self, job: Job, *, blame: bool) -> bool:
         if job.selection_required or _rests(job) or not self._is_free(job):
             return False
         if job.resume_at is not None and job.desired is DesiredState.RUN and job.resume_at > self._now():
@@ -100,7 +101,7 @@ class Recovery:
             await self._commands.start(job)  # stored, but whoever stored it died before asking for a run
             return True
         if await _run_is_over(job) or await self._is_dead(job):
-            return await self._revive(job)
+            return await self._revive(job, blame=blame)
         return False
 
     async def _is_dead(self, job: Job) -> bool:
@@ -113,8 +114,8 @@ class Recovery:
         dead = await reconcile(self._home, only_ours=True)
         return any(run.flow_run_id == job.flow_run_ids[-1] for run in dead)
 
-    async def _revive(self, job: Job) -> bool:
-        if job.crashes >= MOST_CRASHES:
+    async def _revive(self, job: Job, *, blame: bool) -> bool:
+        if blame and job.crashes >= MOST_CRASHES:
             message = f"given up: {job.crashes} runs of this job died without saying why"
             self._state.jobs.transition(
                 job.job_id, JobStatus.FAILED, allowed_from={job.status}, error=message,
@@ -123,7 +124,7 @@ class Recovery:
             return False
         again = self._state.jobs.transition(
             job.job_id, JobStatus.QUEUED, allowed_from={job.status}, resume_at=None,
-            attempt=job.attempt + 1, crashes=job.crashes + (job.status in _AT_WORK),
+            attempt=job.attempt + 1, crashes=job.crashes + (blame and job.status in _AT_WORK),
         )  # fmt: skip
         await self._commands.start(again)
         why = "was left alone by its run" if job.resume_at is None else "was put off until now"

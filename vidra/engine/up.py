@@ -107,7 +107,7 @@ async def _start(
         environment = await _start_server(supervisor, settings)
     stack.enter_context(applied(environment))
     recovery = await _take_over(stack, settings, shared=not with_server)
-    revived = await recovery.sweep()
+    revived = await recovery.sweep(at_start=True)
     await supervisor.add(worker_part(environment, settings))
     # Left in the opposite order: nobody asks for more, runs end, and only then their server goes.
     stack.push_async_callback(supervisor.remove, WORKER)
