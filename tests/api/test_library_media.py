@@ -62,7 +62,9 @@ class Media:
 @pytest.fixture
 def plex() -> Media:
     """Return a server with files and pictures."""
-    return Media(plex_with_library())
+    fake = plex_with_library()
+    fake.items["1"]["Marker"] = [{"type": "intro", "startTimeOffset": 1000, "endTimeOffset": 61_000}]
+    return Media(fake)
 
 
 @pytest.fixture
@@ -159,3 +161,16 @@ def test_a_ticket_ends_with_its_time_and_with_the_token() -> None:
     assert checked(made, TOKEN, now=99) == claim
     assert checked(made, TOKEN, now=100) is None
     assert checked(made, "another", now=99) is None
+
+
+def test_a_closer_look_tells_markers_and_extras_and_is_kept(api: Shim, server: Served) -> None:
+    """Asked of the server once; what it said is shown while it is away."""
+    path = "/api/v1/library/items/home/1/movie/1"
+    with api.client() as client:
+        assert "markers" not in client.get(path).json()
+        page = client.get(path, params={"live": True}).json()
+        server.stop()
+        again = client.get(path, params={"live": True})
+    assert page["markers"]["intro"] == {"start_ms": 1000, "end_ms": 61_000}
+    assert [extra["title"] for extra in page["extras"]] == ["Trailer"]
+    assert (again.status_code, again.json()["markers"]) == (200, page["markers"])

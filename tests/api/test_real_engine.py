@@ -29,6 +29,7 @@ from vidra.settings import load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
+CANARY = "canary-5c4b3a291807f6e5d4"
 CONFIG = """\
 storage: {{data_dir: {root}/data, cache_dir: {root}/cache}}
 downloads: {{free_space_floor: 0, retries: 0}}
@@ -245,6 +246,35 @@ def test_a_run_that_is_no_download_can_be_cancelled(household: Household, tmp_pa
         assert http.post(f"/api/v1/runs/{run_id}/cancel").status_code == 202
         assert _followed(http, run_id)[-1] == "cancelled"
     assert (tmp_path / "cleaned").exists()
+
+
+def test_no_secret_of_a_job_is_written_or_shown_anywhere(
+    client: VidraClient, household: Household, media_site: MediaSite
+) -> None:
+    """API-14: what a real run signs in with is in no log, journal, database, answer or command line."""
+    secrets = {"username": "ana", "password": CANARY, "video_password": CANARY, "twofactor": CANARY}
+    headers = {"X-Session-Token": CANARY}
+    client.start()
+    job_id = client.create(media_site.url("/v/vid002.html"), **secrets, add_headers=headers)["job_id"]
+    room = client.watch(job_id)
+    lines = [" ".join(process.cmdline()) for process in household.shell.processes()]
+    done = client.until_over(job_id)
+    token = json.loads(household.status_file.read_text(encoding="utf-8"))["token"]
+
+    assert done["status"] == "completed", done
+    sent = [request.headers for request in media_site.requests("/v/vid002.html")]
+    assert any(CANARY in str(headers) for headers in sent), "the run has them all the same"
+    assert CANARY not in json.dumps([done, client.side_files(job_id), room.heard])
+    assert CANARY not in "".join(lines)
+    assert token not in "".join(lines)
+    assert _files_with(household.home, CANARY) == []
+    assert {path.name for path in _files_with(household.home, token)} <= {
+        "server_token", "startup_status.json",
+    }  # fmt: skip
+
+
+def _files_with(folder: Path, secret: str) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
 
 
 def test_a_client_can_stop_the_engine(household: Household) -> None:

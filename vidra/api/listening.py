@@ -30,6 +30,8 @@ DRAIN_S: Final = 3
 """Seconds that requests under way get when the server stops."""
 UNACKNOWLEDGED_MS: Final = 15_000
 """Milliseconds after which a peer that does not take our bytes counts as gone."""
+SEND_BUFFER: Final = 128 * 1024
+"""Bytes that the system holds for a peer that does not read; by itself it would take megabytes for each."""
 LARGEST_WS_MESSAGE: Final = 65_536
 
 
@@ -128,6 +130,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
