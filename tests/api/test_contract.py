@@ -428,6 +428,29 @@ def test_a_supervised_server_can_be_asked_to_stop(served: Shim, tmp_path: Path) 
         until(lambda: listener.closed_with == 1012, "the stream was told why")
 
 
+def test_what_a_client_knows_of_the_content_is_shown_until_the_run_knows(served: Shim) -> None:
+    """Section 2.3: `preview` and `playlist` of `metadata`, both spellings; flags decide nothing."""
+    preview = {"title": "Seen", "thumbnailUrl": "http://127.0.0.1/t.jpg", "tags": [1], "uploader": "x"}
+    metadata = {
+        "preview": preview, "playlist": {"playlistId": "PL9", "title": "A list"}, "isPlaylist": True,
+        "requires_playlist_selection": False,
+    }  # fmt: skip
+    with served.client() as client:
+        body = {"urls": "http://127.0.0.1/x", "metadata": metadata}
+        job_id = client.post("/api/jobs", json=body).json()["job_id"]
+        shown = client.get(f"/api/jobs/{job_id}").json()["metadata"]
+        wrong = [
+            client.post("/api/jobs", json={"urls": "http://127.0.0.1/x", "metadata": {name: 5}})
+            for name in ("preview", "playlist", "is_playlist", "requiresPlaylistSelection")
+        ]
+
+    expected = {"title": "Seen", "thumbnail_url": "http://127.0.0.1/t.jpg"}
+    expected |= {"playlist_id": "PL9", "playlist_title": "A list"}
+    assert shown | expected == shown
+    assert "is_playlist" not in shown
+    assert [reply.status_code for reply in wrong] == [400] * 4
+
+
 def test_profiles_and_unknown_paths_answer_by_the_book(served: Shim) -> None:
     """Plain text for what is not there."""
     with served.client() as client:

@@ -16,7 +16,12 @@ _KEPT: Final = (
     "ctx_id", "playlist_id", "playlist_entry_count", "playlist_title", "title",
     "description", "thumbnail_url", "webpage_url", "original_url", "preview_collected_at",
 )  # fmt: skip
-"""Names of `metadata` that are kept; preview, playlist and the flags we find out ourselves."""
+"""Names of `metadata` that are kept."""
+_FROM_PREVIEW: Final = ("title", "description", "thumbnail_url", "webpage_url", "original_url")
+"""What a client that has looked for itself may tell us of the content, until the run knows better."""
+_FROM_PLAYLIST: Final = {"playlist_id": "playlist_id", "id": "playlist_id", "title": "playlist_title"}
+_FLAGS: Final = ("requires_playlist_selection", "is_playlist")
+"""Recognised, and found out by ourselves: a client's guess decides nothing."""
 _CLIENT_ONLY: Final = frozenset({"client", "base_uri", "api_base_uri"})
 _LARGEST_INDEX: Final = 10_000_000
 _ON: Final = frozenset({"true", "1", "yes", "on", "full"})
@@ -94,9 +99,29 @@ def metadata_of(body: Mapping[str, Any]) -> dict[str, Any]:
         wanted = int if name.endswith("_count") else str
         if not isinstance(value, wanted):
             raise BadBody({"metadata": {name: [f"expected {_WORDS[wanted]}"]}})
+    for name in _FLAGS:
+        if not isinstance(known.get(name, False), bool):
+            raise BadBody({"metadata": {name: ["expected a boolean"]}})
     if _CLIENT_ONLY & known.keys():
         kept.pop("description", None)
-    return kept
+    return {**_hints(known), **kept}
+
+
+def _hints(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the objects `preview` and `playlist` say about the content, texts only."""
+    preview, playlist = (_object(metadata, name) for name in ("preview", "playlist"))
+    hints = {name: preview.get(name) for name in _FROM_PREVIEW}
+    hints |= {ours: playlist[theirs] for theirs, ours in _FROM_PLAYLIST.items() if theirs in playlist}
+    return {name: value for name, value in hints.items() if isinstance(value, str) and value}
+
+
+def _object(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = metadata.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadBody({"metadata": {name: ["expected an object"]}})
+    return snake_keys(value)
 
 
 def indices_of(body: Mapping[str, Any], *, nested: bool) -> list[int]:
