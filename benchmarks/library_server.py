@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from starlette.types import Receive, Scope, Send
+
 LATENCY = 0.005
 """Seconds before each answer."""
-TOKEN = "token-of-server"
+TOKEN = "token-of-server"  # noqa: S105 - the fake server's
 START = 1_600_000_000
 _TAGS = {"movie": "Video", "episode": "Video", "show": "Directory", "season": "Directory"}
 
@@ -77,12 +79,20 @@ class Library:
 
     def _show(self, number: int, episodes: int) -> None:
         key, title = 1_000_000 + number * 1000, self._text(2)
-        show = self._item("show", key, 2, words=60) | {"title": title, "leafCount": episodes, "year": 2001}
+        show: dict[str, Any] = self._item("show", key, 2, words=60) | {
+            "title": title,
+            "leafCount": episodes,
+            "year": 2001,
+        }
         show |= {"viewedLeafCount": 0, "childCount": 1, "Guid": [{"id": f"tvdb://{key}"}]}
         self.items["show"].append(show)
         seasons = range(1, (episodes - 1) // 20 + 2)
         for season in seasons:
-            fields = {"title": f"Season {season}", "index": season, "parentRatingKey": str(key)}
+            fields: dict[str, Any] = {
+                "title": f"Season {season}",
+                "index": season,
+                "parentRatingKey": str(key),
+            }
             fields |= {"parentTitle": title, "leafCount": 20, "viewedLeafCount": 0}
             self.items["season"].append(self._item("season", key + season, 2, words=0) | fields)
         for episode in range(episodes):
@@ -132,9 +142,19 @@ class Library:
         return item
 
     def _media(self, key: int) -> dict[str, Any]:
-        part = {"id": key, "key": f"/library/parts/{key}/{START}/file.mkv", "duration": 5_400_000}
+        part: dict[str, Any] = {
+            "id": key,
+            "key": f"/library/parts/{key}/{START}/file.mkv",
+            "duration": 5_400_000,
+        }
         part |= {"file": f"/data/media/{self._text(6)}.mkv", "size": 1_234_567_890, "container": "mkv"}
-        media = {"id": key, "duration": 5_400_000, "bitrate": 4000, "width": 1920, "height": 1080}
+        media: dict[str, Any] = {
+            "id": key,
+            "duration": 5_400_000,
+            "bitrate": 4000,
+            "width": 1920,
+            "height": 1080,
+        }
         media |= {"aspectRatio": 1.78, "audioChannels": 6, "audioCodec": "aac", "videoCodec": "h264"}
         media |= {"videoResolution": "1080", "container": "mkv", "videoFrameRate": "24p", "Part": [part]}
         return media
@@ -150,7 +170,7 @@ class Server:
         self._library = library
         self.requests = 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request after the latency."""
         if scope["type"] != "http":
             return
@@ -165,7 +185,7 @@ class Server:
             as_json = "json" in headers.get("accept", "")
             body = self._answer(scope["path"], query, headers, as_json=as_json)
             kind = "application/json" if as_json else "application/xml"
-        start = {"type": "http.response.start", "status": 200 if body else 404}
+        start: dict[str, Any] = {"type": "http.response.start", "status": 200 if body else 404}
         length = str(len(body)).encode()
         await send(start | {"headers": [(b"content-type", kind.encode()), (b"content-length", length)]})
         await send({"type": "http.response.body", "body": body})
@@ -178,7 +198,11 @@ class Server:
 
     def _answer(self, path: str, query: dict[str, str], headers: dict[str, str], *, as_json: bool) -> bytes:
         if path in {"/", "/identity", "/library"}:
-            facts = {"machineIdentifier": "machine-1", "version": "1.41.0.8994", "friendlyName": "Fake"}
+            facts: dict[str, Any] = {
+                "machineIdentifier": "machine-1",
+                "version": "1.41.0.8994",
+                "friendlyName": "Fake",
+            }
             return _container(facts | {"size": 0, "title1": "Plex Library"}, [], as_json=as_json)
         if path == "/library/sections":
             return self._sections(as_json=as_json)

@@ -119,6 +119,7 @@ class FakePlex:
             ("/library/metadata/{key}", self._item),
             ("/library/metadata/{key}/children", self._children),
             ("/library/metadata/{key}/allLeaves", self._leaves),
+            ("/library/metadata/{key}/extras", self._extras),
             ("/hubs", self._hubs),
             ("/hubs/continueWatching", self._continue),
             ("/hubs/search", self._search),
@@ -220,6 +221,18 @@ class FakePlex:
         if request.query_params.get("includeMarkers") != "1":
             item.pop("Marker", None)
         return {"size": 1, "identifier": LIBRARY, "Metadata": [item]}
+
+    def _extras(self, request: Request) -> Fields:
+        key = request.path_params["key"]
+        assert self.items[key]
+        trailer = {
+            "ratingKey": f"9{key}",
+            "key": f"/9{key}",
+            "type": "clip",
+            "title": "Trailer",
+            "addedAt": 1,
+        }
+        return {"size": 1, "Metadata": [trailer | {"duration": 90_000, "subtype": "trailer"}]}
 
     def _below(self, key: str, name: str, kind: str) -> list[Fields]:
         assert self.items[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,9 +24,10 @@ from vidra.cli.library_pages import (
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library import choosing
 from vidra.engine.library.reading import Library
-from vidra.errors import ItemNotFound
+from vidra.errors import ItemNotFound, TryLater
 from vidra.library.filters import Order, Wanted
 from vidra.library.pages import brief, full
+from vidra.state import open_configured_state
 
 if TYPE_CHECKING:
     from vidra.library.rows import Shown
@@ -132,11 +134,15 @@ def show(
     ctx: typer.Context,
     item: Annotated[str, typer.Argument(metavar="ITEM", help="As the lists name it, or an external id.")],
     *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the server for cast, files, intro, credits and extras.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show everything that is known of one item."""
     with opened(ctx) as library:
-        page = full(library.find(item))
+        found = library.find(item)
+        page = full(_looked_at(ctx, library, found) if live else found)
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
@@ -203,6 +209,26 @@ def show_items(library: Library, items: Sequence[Shown], *, as_json: bool, total
         typer.echo(f"{len(items)} of {total}; --limit and --offset show others", err=True)
     for line in freshness(sources):
         typer.echo(line, err=True)
+
+
+def _looked_at(ctx: typer.Context, library: Library, shown: Shown) -> Shown:
+    """Ask the server about the item; while it is away, what is known has to do."""
+    from vidra.engine.library.closer import look_closer  # noqa: PLC0415 - 0.2 s
+    from vidra.engine.source_access import open_sources  # noqa: PLC0415 - the same
+
+    settings = Invocation.of(ctx).settings()
+
+    async def look() -> Shown:
+        """Look through a fresh connection."""
+        with open_configured_state(settings.storage) as state:
+            async with open_sources(settings, state.sources) as room:
+                return await look_closer(room, library.shelves(shown.source)[0].store, shown)
+
+    try:
+        return asyncio.run(look())
+    except TryLater as error:
+        typer.echo(f"{shown.source}: shows what is known: {error}", err=True)
+        return shown
 
 
 def _show_sections(library: Library, source: str | None, *, as_json: bool) -> None:

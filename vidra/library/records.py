@@ -57,6 +57,8 @@ class ItemRecord(TypedDict, total=False):
     plays: int
     position_ms: int
     viewed: int
+    looked: int
+    """When the server was last asked for everything about this item; `details` is of then."""
     carried: bool
     """The watch state comes from an earlier id of the item and counts until the server has one."""
     missed: int
@@ -124,10 +126,13 @@ def merged(old: ItemRecord | None, new: ItemRecord, *, keep_watch: bool) -> Item
     With `keep_watch` our watch state stands: a change of it is still on its way to the server. So
     does one that was carried over from an earlier id while the server knows nothing. An item that was
     watched and now reads as not watched with its play count intact is being played again: servers
-    before Jellyfin 12 clear the mark at the start of a playback.
+    before Jellyfin 12 clear the mark at the start of a playback. What a closer look found stays until
+    the item changes on the server: listings know less.
     """
     if old is None:
         return new
+    if old.get("looked") and old.get("updated") == new.get("updated"):
+        new = replaced(new, details=old["details"], looked=old["looked"])
     if keep_watch or (old.get("carried") and not has_watch_state(new)):
         return with_watch(new, watch_fields(old))
     if old.get("watched") and not new.get("watched") and _plays(new) >= max(1, _plays(old)):

@@ -385,6 +385,11 @@ class MediaServer(ABC):
     async def stream(self, item_id: str) -> Stream:
         """Return where the item plays, on the connection that is best now; starts nothing."""
 
+    async def extras(self, item_id: str) -> Sequence[Item]:
+        """Return trailers, deleted scenes and the like; empty if the server has none."""
+        del item_id
+        return ()
+
     async def image(self, path: str, *, width: int | None = None, height: int | None = None) -> bytes:
         """Return a picture by the path an item names, no larger than asked; raise `Missing`."""
         del width, height

@@ -164,6 +164,12 @@ class JellyfinServer(MediaServer):
         header = authorization(self._identity, self._token)["Authorization"]
         return Stream(url=await self._wire.base() + path, headers={"Authorization": SecretStr(header)})
 
+    async def extras(self, item_id: str) -> Sequence[Item]:
+        """Return the item's special features."""
+        path = f"/Items/{item_id}/SpecialFeatures"
+        answer = await self._own(path, path)
+        return _items({"Items": answer})
+
     async def image(self, path: str, *, width: int | None = None, height: int | None = None) -> bytes:
         """Return the picture, scaled by the server if a size is asked for."""
         bare, _, tag = path.partition("?tag=")

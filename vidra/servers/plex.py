@@ -184,6 +184,11 @@ class PlexServer(MediaServer):
             raise Missing(f"item {item_id} has no file to play")
         return Stream(url=await self._wire.base() + path, headers={"X-Plex-Token": self._token})
 
+    async def extras(self, item_id: str) -> Sequence[Item]:
+        """Return the item's extras."""
+        container = await self._container(f"/library/metadata/{item_id}/extras")
+        return [found for raw in objects(container, "Metadata") if (found := plex_items.item(raw))]
+
     async def image(self, path: str, *, width: int | None = None, height: int | None = None) -> bytes:
         """Return the picture, scaled by the server if a size is asked for."""
         if width is None and height is None:

@@ -26,11 +26,13 @@ from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.engine.library import choosing
 from vidra.engine.library.acting import mark, queued, rate, record_changes, report
+from vidra.engine.library.closer import look_closer
 from vidra.engine.library.deploying import FLOW
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue
+from vidra.engine.source_access import open_sources
 from vidra.engine.source_view import source_json
-from vidra.errors import EngineError
+from vidra.errors import EngineError, TryLater
 from vidra.library.filters import Order, Wanted
 from vidra.library.pages import brief, full
 from vidra.library.rows import Shown
@@ -109,8 +111,19 @@ async def list_items(
 
 
 @router.get("/items/{item:path}", response_model=LibraryItem)
-async def show_item(item: ItemName, request: Request, services: Context, library: Shelves) -> Response:
+async def show_item(
+    item: ItemName,
+    request: Request,
+    services: Context,
+    library: Shelves,
+    *,
+    live: Annotated[
+        bool, Query(description="Ask the server for cast, files, intro, credits and extras, if it answers.")
+    ] = False,
+) -> Response:
     """Show everything that is known of one item."""
+    if live:
+        await _look_closer(services, library, item)
     return await _answer(request, services, library, lambda: full(library.find(item)), fresh=False)
 
 
@@ -211,6 +224,14 @@ async def watch(asked: WatchRequest, services: Context, library: Shelves) -> Cha
         key = f"push:{change.source}:{bucket}"
         await services.backend.engine.trigger(FLOW, request, idempotency_key=key)
     return change
+
+
+async def _look_closer(services: Services, library: Library, item: str) -> None:
+    shown = await asyncio.to_thread(library.find, item)
+    backend = services.backend
+    with suppress(TryLater):  # the server is away: what is known has to do
+        async with open_sources(backend.settings, services.state.sources, clock=backend.clock) as room:
+            await look_closer(room, library.shelves(shown.source)[0].store, shown)
 
 
 def _record(services: Services, library: Library, asked: WatchRequest) -> Change:
