@@ -221,7 +221,9 @@ class Expansion:
         # Entries first: a job without entries would list for itself, without the rules.
         self.state.entries(job_id).put(entries)
         submit(
-            DownloadRequest(urls=own.urls, creator=f"subscription:{name}", skip_archived=True),
+            DownloadRequest.model_validate(
+                {"urls": own.urls, "creator": f"subscription:{name}", "skip_archived": True}
+            ),
             settings=self.settings,
             state=self.state,
             job_id=job_id,
@@ -235,7 +237,11 @@ class Expansion:
         """Work on a stored job; None if somebody else does, or it is over."""
         async with self._working:
             try:
-                work = open_job(DownloadRequest(job_id=job_id), run_logger=self.log, flow_run_id=self.run_id)
+                work = open_job(
+                    DownloadRequest.model_validate({"job_id": job_id}),
+                    run_logger=self.log,
+                    flow_run_id=self.run_id,
+                )
             except JobConflict as conflict:
                 self.log.info("%s", conflict)
                 return None

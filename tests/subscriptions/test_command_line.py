@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_subscriptions_work_without_an_engine(shell: Shell) -> None:
 def _waiting_job(shell: Shell) -> str:
     settings = load_settings(config=shell.config, environ={})
     state = open_state(shell.data)
-    request = DownloadRequest(urls=(shell.site.url("/feed.rss"),))
+    request = DownloadRequest.model_validate({"urls": [shell.site.url("/feed.rss")]})
     job = submit(request, settings=settings, state=state, asks_selection=True)
     state.close()
     return job.job_id
@@ -59,6 +60,10 @@ def _job(shell: Shell, job_id: str) -> dict[str, object]:
     return found
 
 
+def _waits(shell: Shell, job_id: str) -> bool:
+    return "Waiting for a selection" in str(_job(shell, job_id))
+
+
 def test_a_choice_survives_a_restart_and_a_schedule_runs_by_itself(shell: Shell) -> None:
     """A list waits without a run, before and after the restart; a second one that is cancelled goes."""
     _declare(
@@ -67,9 +72,8 @@ def test_a_choice_survives_a_restart_and_a_schedule_runs_by_itself(shell: Shell)
     )
     chosen, unwanted = _waiting_job(shell), _waiting_job(shell)
     shell.up()
-    waiting = "Waiting for a selection"
     for job_id in (chosen, unwanted):
-        wait_until(lambda job_id=job_id: waiting in str(_job(shell, job_id)), 60)
+        wait_until(partial(_waits, shell, job_id), 60)
     wait_until(lambda: any(job.get("creator") == "subscription:talks" for job in shell.jobs()), 60)
     shell.down()
     shell.up()

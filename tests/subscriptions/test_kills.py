@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from functools import partial
 
 import pytest
 
@@ -46,7 +47,7 @@ def _survives(shell: Shell, *, kills: int, seed: int) -> None:
         run = shell.start("subscription", "run", "talks", "--json")
         shell.engines.append(run)
         before = len(jobs(shell)) and jobs(shell)[0]["flow_run_ids"]
-        wait_until(lambda before=before: _has_begun(shell, before), 90)
+        wait_until(partial(_has_begun, shell, before), 90)
         time.sleep(moments.uniform(0.0, WINDOW))  # not a wait for something: the random moment itself
         shell.kill_everything()
         assert shell.run("state", "check").returncode == 0, (seed, kill)

@@ -13,7 +13,7 @@ from vidra.engine.resolution import network_policy
 from vidra.errors import UsageError, VidraError
 from vidra.media.addresses import check_url
 from vidra.media.cookies import cookie_term
-from vidra.settings import ScheduleSettings, Settings, SubscriptionSettings
+from vidra.settings import Settings, SubscriptionSettings
 from vidra.settings.inheritance import subscription
 from vidra.settings.subscriptions import CookieUse
 from vidra.state.subscriptions import Standing, SubscriptionBook, open_book
@@ -103,12 +103,14 @@ def _next_run(own: SubscriptionSettings, now: datetime) -> datetime | None:
     schedule = own.schedule
     if schedule is None or not schedule.active or not own.active or not own.urls:
         return None
-    return _next_cron(schedule, now) if schedule.cron else now + timedelta(seconds=schedule.interval or 0)
+    if schedule.cron is None:
+        return now + timedelta(seconds=schedule.interval or 0)
+    return _next_cron(schedule.cron, schedule.timezone, now)
 
 
-def _next_cron(schedule: ScheduleSettings, now: datetime) -> datetime:
+def _next_cron(cron: str, zone: str | None, now: datetime) -> datetime:
     from croniter import croniter  # noqa: PLC0415 - 20 ms that only configurations with schedules need
 
-    local = now.astimezone(ZoneInfo(schedule.timezone or "UTC"))
-    found: datetime = croniter(schedule.cron, local).get_next(datetime)
+    local = now.astimezone(ZoneInfo(zone or "UTC"))
+    found: datetime = croniter(cron, local).get_next(datetime)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum, unique
 from typing import Annotated
 
@@ -63,7 +64,7 @@ class Availability(StrEnum):
 
 
 def _day(value: object) -> object:
-    text = value.isoformat() if hasattr(value, "isoformat") else value  # YAML reads an unquoted day as a date
+    text = value.isoformat() if isinstance(value, date) else value  # as YAML reads an unquoted day
     if not isinstance(text, str) or not (_DAY.match(text) or AGO.match(text)):
         raise ValueError("expected a day such as `2024-01-31`, or a time ago such as `30 days`")
     return text
