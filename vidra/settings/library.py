@@ -32,6 +32,14 @@ class Conflicts(StrEnum):
     LOCAL = "local"
 
 
+@unique
+class WatchlistForm(StrEnum):
+    """How the Plex watchlist is changed: neither form is documented by Plex."""
+
+    ITEM = "item"
+    ACTION = "action"
+
+
 class SourceSyncSettings(Section):
     """What differs for one source; what is left out is as for all sources.
 
@@ -108,7 +116,7 @@ class LibrarySettings(Section):
     )
     conflicts: Conflicts = Field(
         default=Conflicts.FURTHEST,
-        description="Which position counts if both sides have one: the `furthest`, `latest`, or ours (`local`).",
+        description="Which position counts if both sides have one: the `furthest`, `latest` or `local` one.",
     )
     push_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
         default=8, description="How often a watch change is refused before a person has to look at it."
@@ -116,6 +124,13 @@ class LibrarySettings(Section):
     image_cache: Bytes = Field(default=ByteSize(512 * 1024 * 1024), description="Disk space for artwork.")
     ticket_lifetime: Timeout = Field(
         default=900.0, description="Seconds for which a signed address of a stream or image works."
+    )
+    watchlist_form: WatchlistForm = Field(
+        default=WatchlistForm.ITEM,
+        description="Requests that change the Plex watchlist; try `action` if `item` is refused.",
+    )
+    discover_url: ServiceUrl = Field(
+        default="https://discover.provider.plex.tv", description="Where Plex keeps watchlists."
     )
     sources: Annotated[Mapping[str, SourceSyncSettings], Accepts("settings by the id of the source")] = Field(
         default_factory=dict, description="What differs for single sources."
