@@ -182,8 +182,9 @@ def _large_check() -> list[Figure]:
         silent = [stack.enter_context(black_hole("127.0.0.10")) for _ in range(SOURCES * (ADDRESSES - 1))]
         alive = stack.enter_context(served(_fake(1).app(), "127.0.0.11"))
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.connections", alive.url, *silent],
-            capture_output=True,
+            [sys.executable, "-m", "benchmarks.connections"],
+            input="\n".join([alive.url, *silent]),
+            stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
@@ -280,4 +281,5 @@ def _noisy(candidate: Candidate, rng: random.Random) -> ProbeResult:
 
 
 if __name__ == "__main__":
-    print(*asyncio.run(_check_all(sys.argv[1], sys.argv[2:])))
+    alive, *silent = sys.stdin.read().split()
+    print(*asyncio.run(_check_all(alive, silent)))

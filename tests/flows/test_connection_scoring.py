@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,8 @@ def test_events_are_prefects_too_and_the_table_is_left_when_it_changes(settled: 
     tables = artifacts("connections")
     assert len(tables) == 1
     assert server.url in str(tables[0].data)
+    event = prefect_event("vidra.connection-changed", "vidra.source.home")
+    assert (event["payload"]["new"], event["payload"]["reason"]) == (server.url, "first_selection")
 
 
 def test_a_dry_run_only_looks(settled: Workshop) -> None:
@@ -145,3 +148,20 @@ def artifacts(key: str) -> list[Any]:
     with get_client(sync_client=True) as client:
         wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
         return list(client.read_artifacts(artifact_filter=wanted))
+
+
+def prefect_event(name: str, resource: str) -> dict[str, Any]:
+    """Return the event of that name about that resource, once the server has it."""
+    from prefect.client.orchestration import get_client
+
+    wanted = {"filter": {"event": {"name": [name]}, "resource": {"id": [resource]}}}
+    deadline = time.monotonic() + 30
+    with get_client(sync_client=True) as client:
+        while True:
+            found: list[dict[str, Any]] = client.request("POST", "/events/filter", json=wanted).json()[
+                "events"
+            ]
+            if found:
+                return found[0]
+            assert time.monotonic() < deadline, f"no event {name}"
+            time.sleep(0.2)
