@@ -7,12 +7,17 @@ The server, its password and its certificate are what the environment names, by 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import random
 import ssl
+import time
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Final, Self
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -20,12 +25,17 @@ from vidra.errors import EngineError, EngineUnreachable
 
 TIMEOUT: Final = 60.0
 """Seconds for one request; a server under load answers late, and its silence is no refusal."""
-TRIES: Final = 6
+PATIENCE: Final = 90.0
+"""Seconds for which a busy server is asked again and again: hundreds of requests at once take their time."""
+WRITERS: Final = 1
+"""Writing requests of one process under way at the same time: SQLite takes one writer, and refuses every
+other at once that has begun to read before it."""
 BUSY: Final = frozenset({408, 429, 502, 503})
 """Statuses that mean `not now`; 503 is also Prefect's answer to a locked database."""
 FIRST_PAUSE: Final = 0.25
 """Seconds until a busy server is asked again unless it says when; doubled each time."""
-LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 4.0
+_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
 
@@ -79,10 +89,12 @@ class HttpApi:
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None, *, repeatable: bool
     ) -> dict[str, Any] | None:
-        for attempt in range(TRIES):
-            last = attempt == TRIES - 1
+        deadline = time.monotonic() + PATIENCE
+        for attempt in itertools.count():
+            last = time.monotonic() > deadline
             try:
-                response = await self._send(method, path, body)
+                async with _turns() if body is not None else nullcontext():
+                    response = await self._send(method, path, body)
             except (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise EngineUnreachable(f"the Prefect server does not answer: {error}") from error
             except httpx.TransportError as error:
@@ -93,7 +105,7 @@ class HttpApi:
             if last or not self._not_now(response):
                 return _content(response)
             await asyncio.sleep(_pause(attempt, response))
-        raise AssertionError  # pragma: no cover - the last try returns or raises
+        raise AssertionError  # for the type checkers: the loop is left by returning or raising
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
         headers = {} if body is None else await self._proof()
@@ -140,4 +152,11 @@ def _content(response: httpx.Response) -> dict[str, Any] | None:
 
 def _pause(attempt: int, response: httpx.Response | None) -> float:
     told = "" if response is None else response.headers.get("Retry-After", "")
-    return min(float(told) if told.isdigit() else FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
+    seconds = float(told) if told.isdigit() else FIRST_PAUSE * 2.0 ** min(attempt, 10)
+    return min(seconds, LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311 - keeps a crowd from marching in step
+
+
+def _turns() -> asyncio.Semaphore:
+    """Return what all writing requests of this event loop take turns by."""
+    loop = asyncio.get_running_loop()
+    return _TURNS.setdefault(loop, asyncio.Semaphore(WRITERS))

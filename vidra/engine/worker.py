@@ -41,7 +41,7 @@ RECONNECT: Final = 5.0
 """Seconds until the event stream is tried again; meanwhile polling alone notices things."""
 LOOKAHEAD: Final = 30.0
 """Seconds ahead that the server is asked for; a run is started when its time has come."""
-IDLE_POLL: Final = 5.0
+IDLE_POLL: Final = 15.0
 """Seconds between two questions while nothing runs, nothing is due and the event stream is up."""
 WAKING: Final = "prefect.flow-run.Scheduled"
 CANCELLING: Final = "prefect.flow-run.Cancelling"
