@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import ByteSize, Field, model_validator
 
-from vidra.settings.constraints import Accepts, Bytes, CronText, NonEmptyStr, Seconds, Timeout
+from vidra.settings.constraints import Accepts, Bytes, CronText, NonEmptyStr, Seconds, ServiceUrl, Timeout
 from vidra.settings.schedules import QuietHours, ZoneName
 from vidra.settings.section import Section
 
