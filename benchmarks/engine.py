@@ -68,12 +68,12 @@ def _until_ready(start: Callable[[], AbstractContextManager[float]]) -> float:
 @contextmanager
 def _up(config: Path) -> Iterator[float]:
     """Run `vidra up`; yield the seconds it took to be ready."""
-    with _engine_up(config) as (_, seconds):
+    with engine_up(config) as (_, seconds):
         yield seconds
 
 
 @contextmanager
-def _engine_up(config: Path) -> Iterator[tuple[int, float]]:
+def engine_up(config: Path) -> Iterator[tuple[int, float]]:
     """Run `vidra up`; yield its pid and the seconds it took to be ready."""
     began = time.perf_counter()
     process = subprocess.Popen(
@@ -109,7 +109,7 @@ def _bare_server(home: Path) -> Iterator[float]:
 
 def _engine(config: Path, root: Path, site: MediaSite) -> list[Figure]:
     big = site.url("/m/big.mp4")
-    with _engine_up(config) as (pid, _):
+    with engine_up(config) as (pid, _):
         ours = median_seconds(lambda: vidra_download(config, root, big), times=DOWNLOADS)
         plain = median_seconds(lambda: yt_dlp_download(root, big), times=DOWNLOADS)
         time.sleep(5)  # what a run leaves to do is not idling
