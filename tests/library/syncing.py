@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tasks.library_sync import SourceSync, sync_source
 from tests.servers.fake_jellyfin import FakeJellyfin
@@ -19,13 +19,18 @@ from vidra.state.keyed import KeyedStore
 START = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 
 
-class Desk:
+F = TypeVar("F", FakePlex, FakeJellyfin)
+
+
+class Desk(Generic[F]):
     """A store, a clock and a fake; `sync` does one sync, an hour after the last."""
 
-    def __init__(self, store: KeyedStore, fake: FakePlex | FakeJellyfin, **settings: Any) -> None:
-        self.store, self.fake = store, fake
+    def __init__(self, store: KeyedStore, fake: F, **settings: Any) -> None:
+        self.store = store
+        self.fake: F = fake
         self.settings = LibrarySettings(**settings)
         self.clock = ManualClock(START)
+        self.last: SourceSync
 
     def sync(self, **options: Any) -> SyncStatus:
         """Sync and return how it went; the sync itself stays as `last`."""

@@ -81,8 +81,13 @@ def remove(ctx: typer.Context, item: CatalogueId, *, source: Source = None) -> N
 
 
 def _page(item: Item) -> dict[str, object]:
-    names = {"id": item.id, "kind": item.kind.value, "title": item.title}
-    return names | {"year": item.year, "guids": item.guids}
+    return {
+        "id": item.id,
+        "kind": item.kind.value,
+        "title": item.title,
+        "year": item.year,
+        "guids": item.guids,
+    }
 
 
 def _change(ctx: typer.Context, item: str, source: str | None, *, adding: bool) -> None:

@@ -131,8 +131,9 @@ def merged(old: ItemRecord | None, new: ItemRecord, *, keep_watch: bool) -> Item
     """
     if old is None:
         return new
-    if old.get("looked") and old.get("updated") == new.get("updated"):
-        new = replaced(new, details=old["details"], looked=old["looked"])
+    looked = old.get("looked")
+    if looked is not None and old.get("updated") == new.get("updated"):
+        new = replaced(new, details=old.get("details", ""), looked=looked)
     if keep_watch or (old.get("carried") and not has_watch_state(new)):
         return with_watch(new, watch_fields(old))
     if old.get("watched") and not new.get("watched") and _plays(new) >= max(1, _plays(old)):
