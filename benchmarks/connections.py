@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import resource
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -23,10 +21,11 @@ from xml.etree import ElementTree as ET
 import requests
 from pydantic import SecretStr
 
+from benchmarks.connection_round import ADDRESSES, PROBE_LIMIT, SOURCES, TOKEN
 from benchmarks.figures import Figure
 from tests.servers.fake_plex import FakePlex
 from tests.servers.serving import Faulty, Served, black_hole, served
-from vidra.clock import SYSTEM_CLOCK, iso
+from vidra.clock import SYSTEM_CLOCK
 from vidra.connections import (
     Candidate,
     Event,
@@ -36,20 +35,12 @@ from vidra.connections import (
     connect,
     decide,
 )
-from vidra.credentials import MemoryCredentials
-from vidra.engine.source_access import open_sources
-from vidra.engine.source_checks import check_sources
 from vidra.servers.interface import ClientIdentity, ItemKind, Section, SectionKind
 from vidra.servers.plex import PlexServer, probe_plex
 from vidra.servers.pool import open_pool
-from vidra.settings import Settings
-from vidra.state import State, open_configured_state
-from vidra.state.source_interface import Source, SourceKind
 
 LATENCY = 0.05
-SOURCES, ADDRESSES, PROBE_LIMIT = 200, 4, 3.0
 ROUNDS = 1000
-TOKEN = "token-of-server"  # noqa: S105 - the fake's
 
 
 def run() -> list[Figure]:
@@ -182,7 +173,7 @@ def _large_check() -> list[Figure]:
         silent = [stack.enter_context(black_hole("127.0.0.10")) for _ in range(SOURCES * (ADDRESSES - 1))]
         alive = stack.enter_context(served(_fake(1).app(), "127.0.0.11"))
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.connections"],
+            [sys.executable, "-m", "benchmarks.connection_round"],
             input="\n".join([alive.url, *silent]),
             stdout=subprocess.PIPE,
             text=True,
@@ -196,52 +187,6 @@ def _large_check() -> list[Figure]:
         ),
         Figure(name=f"{name}, peak memory", ours=mebibytes, unit="MiB", target=150),
     ]
-
-
-async def _check_all(alive: str, silent: list[str]) -> tuple[float, float]:
-    """Do a warm round of everything: read the store, probe, try credentials, judge, store; return seconds.
-
-    Returns also the peak memory in MiB, Prefect and the flow's modules included: it is the process of a run.
-    """
-    import flows.connection_scoring  # noqa: F401, PLC0415 - what a run's process has in memory
-
-    with TemporaryDirectory() as folder:
-        settings = Settings.model_validate(
-            {
-                "storage": {"data_dir": folder},
-                "connections": {"probe_timeout": PROBE_LIMIT, "parallel_probes": SOURCES * ADDRESSES},
-            }
-        )
-        credentials = MemoryCredentials()
-        with open_configured_state(settings.storage) as state:
-            for number in range(SOURCES):
-                _add_source(state, credentials, number, [alive, *silent])
-            async with open_sources(settings, state.sources, credentials=credentials) as room:
-                await check_sources(room)  # the first round pays for imports, and chooses the primaries
-                began = time.perf_counter()
-                checked = await check_sources(room)
-                took = time.perf_counter() - began
-    assert len(checked) == SOURCES
-    assert all(one.standing.primary == alive for one in checked)
-    assert all(one.after.auth_status == "authenticated" for one in checked)
-    return took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _add_source(state: State, credentials: MemoryCredentials, number: int, uris: list[str]) -> None:
-    at, source_id = iso(SYSTEM_CLOCK.now()), f"source-{number}"
-    own = (uris[0], *uris[1 + number * (ADDRESSES - 1) :][: ADDRESSES - 1])
-    standing = Standing(candidates=tuple(Candidate(uri=uri) for uri in own)).model_dump(mode="json")
-    source = Source(
-        source_id=source_id,
-        name=source_id,
-        type=SourceKind.PLEX,
-        machine_id="machine-1",
-        standing=standing,
-        created_at=at,
-        updated_at=at,
-    )
-    state.sources.add(source)
-    credentials.save(f"source:{source_id}", "token", SecretStr(TOKEN))
 
 
 def _noise() -> list[Figure]:
@@ -278,8 +223,3 @@ def _noise() -> list[Figure]:
 def _noisy(candidate: Candidate, rng: random.Random) -> ProbeResult:
     spike = rng.uniform(300, 2500) if rng.random() < 0.1 else 0.0
     return ProbeResult(candidate=candidate, response_ms=40 + rng.expovariate(1 / 30) + spike)
-
-
-if __name__ == "__main__":
-    alive, *silent = sys.stdin.read().split()
-    print(*asyncio.run(_check_all(alive, silent)))
