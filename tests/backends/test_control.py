@@ -7,35 +7,40 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.supervisor.worlds import World
+from tests.supervisor.worlds import QUICK, World, until
 from vidra.engine.control import address_of, socket_path
 from vidra.engine.control_client import Control
 from vidra.engine.control_server import ControlServer
 from vidra.errors import BackendNotFound, EngineUnreachable, UsageError
 from vidra.settings import Settings, StorageSettings
-from vidra.supervisor.interface import BackendState, NoticeKind, PortSpec, Remedy
+from vidra.supervisor.interface import BackendSpec, BackendState, NoticeKind, PortSpec, Remedy, Timings
 
 pytestmark = pytest.mark.anyio
 S = BackendState
 
 
 def settings_in(folder: Path) -> Settings:
+    """Return settings whose data folder this is."""
     folder.mkdir(parents=True, exist_ok=True)
     return Settings(storage=StorageSettings(data_dir=folder))
 
 
 @asynccontextmanager
-async def controlled(world: World, *specs: object, data: Path | None = None) -> AsyncIterator[Control]:
+async def controlled(world: World, *specs: BackendSpec, data: Path | None = None) -> AsyncIterator[Control]:
     """Supervise the specs, or one that behaves, and yield the way to the supervisor."""
     settings = settings_in(data or world.folder.parent / "data")
     wanted = specs or (world.spec(),)
-    async with world.supervisor(*wanted) as supervisor:  # type: ignore[arg-type]  # specs, as given
-        async with ControlServer(supervisor, parts={"part"}).listening(socket_path(settings)):
-            yield Control(settings)
+    async with (
+        world.supervisor(*wanted) as supervisor,
+        ControlServer(supervisor, parts={"part"}).listening(socket_path(settings)),
+    ):
+        yield Control(settings)
 
 
 async def test_an_operator_in_another_process_is_obeyed(world: World) -> None:
@@ -92,9 +97,7 @@ async def test_a_slow_start_waits_for_a_person_who_keeps_waiting(world: World) -
     )
     async with controlled(world, slow) as control:
         await asyncio.to_thread(control.start, "api", patience=20.0)
-        async with asyncio.timeout(10):
-            while not world.notices(NoticeKind.SLOW_START):
-                await asyncio.sleep(0.02)
+        await until(lambda: bool(world.notices(NoticeKind.SLOW_START)))
         view = await asyncio.to_thread(control.keep_waiting, "api")
         up = await asyncio.to_thread(control.wait, "api", [S.HEALTHY], limit=10)
 
@@ -188,9 +191,5 @@ def _say(path: str, line: bytes) -> dict[str, object]:
         return answer
 
 
-def _timings(**fields: float) -> object:
-    from dataclasses import replace
-
-    from tests.supervisor.worlds import QUICK
-
-    return replace(QUICK, **fields)  # type: ignore[arg-type]  # floats for floats
+def _timings(**fields: Any) -> Timings:
+    return replace(QUICK, **fields)

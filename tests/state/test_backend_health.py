@@ -29,10 +29,12 @@ def health(tmp_path: Path) -> Iterator[BackendHealth]:
 
 
 def event(name: str = "api", **facts: object) -> BackendHappening:
+    """Return an event about to be stored."""
     return BackendHappening(name=name, event="backend-status", at=AT, facts=facts)
 
 
 def sample(name: str, number: int) -> Sample:
+    """Return an answer that is known again by its latency."""
     return Sample(name=name, at=AT, state="healthy", answer="good", latency=float(number))
 
 
