@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+import httpx
 import psutil
 import pytest
 
@@ -104,11 +105,19 @@ def _partial(root: Path) -> int:
 
 @pytest.mark.timeout(400)
 def test_a_download_survives_the_death_of_parts_and_a_server_that_stands_still(shell: Shell) -> None:
-    """PF-02 and PF-07, short: the run and its server killed; then the server stopped for ten seconds."""
+    """PF-02, PF-05, PF-07, PF-11, short: run and server killed; then the server stopped for ten seconds."""
     shell.up()
     _survives(shell, (Victim.RUN, Victim.SERVER), 0)
     _goes_on_while_the_server_stands_still(shell, 1, seconds=10.0)
     shell.down()
+
+
+def _ask_the_api(shell: Shell, tag: str) -> int:
+    """Ask for a job as a client does (PF-11, PF-12): it is stored whatever Prefect is doing."""
+    token = (shell.data / "server_token").read_text(encoding="utf-8").strip()
+    body = {"urls": shell.site.url(f"/p/etag1,{tag}/m/vid002.mp4"), "options": {"embed_metadata": False}}
+    url = f"http://127.0.0.1:{shell.shim}/api/jobs"
+    return httpx.post(url, json=body, headers={"X-API-Token": token}, timeout=30).status_code
 
 
 def _goes_on_while_the_server_stands_still(shell: Shell, number: int, *, seconds: float) -> None:
@@ -117,14 +126,20 @@ def _goes_on_while_the_server_stands_still(shell: Shell, number: int, *, seconds
     (server,) = _find(shell, Victim.SERVER)
     before = _partial(shell.root)
     server.send_signal(signal.SIGSTOP)
-    time.sleep(seconds)  # the outage has the length it has
-    assert _partial(shell.root) > before or finished(shell)
+    began = time.monotonic()
+    answered = _ask_the_api(shell, f"{tag}late")
+    took = time.monotonic() - began
+    time.sleep(max(0.0, seconds - took))  # the outage has the length it has
+    assert _partial(shell.root) > before or len(shell.shelf()) > number
     server.send_signal(signal.SIGCONT)
     wait_until(lambda: finished(shell), LIMIT)
 
     wait_until(lambda: not unfinished_runs(shell), 60)
-    assert [len(job["flow_run_ids"]) for job in jobs(shell) if tag in job["urls"][0]] == [1]
-    assert runs_of(shell, tag) == ["COMPLETED"]
+    assert [len(job["flow_run_ids"]) for job in jobs(shell) if f"{tag}/" in job["urls"][0]] == [1]
+    assert set(runs_of(shell, tag)) == {"COMPLETED"}
+    assert answered == 201
+    assert took < 5.0  # 2 s on an idle machine
+    assert len(shell.shelf()) == number + 2
 
 
 ALL: Final = tuple(itertools.chain(((one,) for one in Victim), itertools.combinations(Victim, 2)))
@@ -133,7 +148,7 @@ ALL: Final = tuple(itertools.chain(((one,) for one in Victim), itertools.combina
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_a_download_survives_the_death_of_every_process_and_every_pair(shell: Shell) -> None:
-    """PF-02: six processes alone and the fifteen pairs of them."""
+    """PF-02, PF-05: six processes alone and the fifteen pairs of them."""
     shell.up()
     for number, victims in enumerate(ALL):
         _survives(shell, victims, number)

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_S: Final = 0.5
 """Seconds between two looks whether a wish (pause, cancel) has taken effect."""
+PATIENCE: Final = 1.5
+"""Seconds a request waits for the engine to take a job; after that it is asked again in the background."""
 PAGES_KEPT: Final = 5000
 PAGES_A_TURN: Final = 20
 """Pages that are completed between two looks; each takes about a millisecond."""
@@ -103,10 +105,12 @@ class Services:
     async def start(self, job: Job) -> Job:
         """Ask for the run of a queued job; if the engine is away, go on asking in the background."""
         try:
-            started = await self.jobs.start(job)
-        except EngineError as error:
+            # Asking twice is harmless: job and attempt name the run.
+            async with asyncio.timeout(PATIENCE):
+                started = await self.jobs.start(job)
+        except (EngineError, TimeoutError) as error:
             if job.job_id not in self._away:
-                log.warning("job %s waits for the engine: %s", job.job_id, redact(str(error)))
+                log.warning("job %s waits for the engine: %s", job.job_id, redact(str(error) or "no answer"))
             self._away.add(job.job_id)
             self._unstarted.add(job.job_id)
             return job

@@ -21,8 +21,10 @@ LAST_PORT: Final = 4299
 WORKER_GRACE: Final = 32.0
 """Seconds a worker gets for the end of its runs: 20 to finish, 10 to stop in order, and a little more; see
 `DRAIN` in `vidra.engine.worker`."""
+STARTUP_LIMIT: Final = 120.0
+"""Seconds a part may take to come up: the first start prepares a database, a minute on a small machine."""
 
-_KEEP_ALIVE: Final = Timings(steady_poll=10.0, startup_limit=120.0, restart_delay=1.0, crash_limit=5)
+_KEEP_ALIVE: Final = Timings(steady_poll=10.0, startup_limit=STARTUP_LIMIT, restart_delay=1.0, crash_limit=5)
 """Our own parts: noticed sooner than the specification's defaults; migrations may take a minute."""
 
 

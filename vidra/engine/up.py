@@ -21,7 +21,7 @@ from vidra.engine.commands import JobCommands
 from vidra.engine.declared import declared_deployments
 from vidra.engine.environment import applied, embedded_environment, remote_environment
 from vidra.engine.library.asking import sync_at_start
-from vidra.engine.parts import SERVER, SHIM, WORKER, server_part, shim_part, worker_part
+from vidra.engine.parts import SERVER, SHIM, STARTUP_LIMIT, WORKER, server_part, shim_part, worker_part
 from vidra.engine.recovery import Recovery
 from vidra.engine.running import logs_folder, parts_folder
 from vidra.engine.service_manager import told_service_manager
@@ -179,7 +179,7 @@ async def _start_shim(supervisor: Supervisor, settings: Settings, environment: d
 
 
 async def _await_part(supervisor: Supervisor, name: str, settings: Settings) -> None:
-    limit = max(settings.engine.start_timeout, 60.0)
+    limit = max(settings.engine.start_timeout, STARTUP_LIMIT)
     try:
         status = await supervisor.wait(name, _OVER, limit=limit)
     except TimeoutError:
