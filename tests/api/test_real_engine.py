@@ -205,8 +205,9 @@ def test_a_client_reconnects_after_the_shim_has_died(
 
     assert job_id in client.jobs
     assert client.until_over(job_id)["status"] == "completed"
-    for listener in (overview, room):
-        listener.wait_for("update(completed)")
+    if not room.payloads("update")[0]["is_terminal"]:  # a slow machine may finish it before the shim is back
+        for listener in (overview, room):
+            listener.wait_for("update(completed)")
 
 
 def test_any_program_triggers_and_follows_flows(household: Household) -> None:

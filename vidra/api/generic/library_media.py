@@ -54,6 +54,7 @@ _PASSED_DOWN: Final = (
     "last-modified",
     "etag",
 )
+_ROUTE: Final = MEDIA.removeprefix(GENERIC) + "{ticket}"
 _CONNECT_S: Final = 10.0
 
 
@@ -72,7 +73,8 @@ async def make_ticket(asked: TicketRequest, services: Context, library: Shelves)
     return Ticket(url=f"{MEDIA}{ticket}", expires_at=iso(datetime.fromtimestamp(expires, UTC)))
 
 
-@router.api_route(MEDIA.removeprefix(GENERIC) + "{ticket}", methods=["GET", "HEAD"], response_class=Response)
+@router.head(_ROUTE, include_in_schema=False)
+@router.get(_ROUTE, response_class=Response)
 async def media(
     ticket: Annotated[str, Path(max_length=2000, description="As `POST …/library/tickets` gave it.")],
     request: Request,
