@@ -21,7 +21,7 @@ from benchmarks.figures import Figure, show
 from benchmarks.library_server import TOKEN, large_server
 
 MOVIES, SHOWS, EPISODES = 10_000, 1_000, 39_000
-ROUNDS: Final = 1
+ROUNDS: Final = 3
 CHANGES: Final = 20
 _ROOT = Path(__file__).parents[1]
 _AT = "2026-11-20T20:00:00.000000Z"
