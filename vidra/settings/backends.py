@@ -74,15 +74,19 @@ def _host(value: str) -> str:
     return value
 
 
-def _health(value: str) -> str:
-    if value.startswith("/") and not {"?", "#"} & set(value):
-        return value
+def _is_plain_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc:
+        return False
+    return usable and "@" not in parts.netloc
+
+
+def _health(value: str) -> str:
+    if value.startswith("/") and not {"?", "#"} & set(value):
+        return value
+    if not _is_plain_url(value):
         raise ValueError(f"expected {_HEALTH_WORDS}")
     return value
 
