@@ -101,7 +101,16 @@ def _many(config: Path, site: MediaSite) -> list[Figure]:
 
 def _flat(urls: Sequence[str]) -> None:
     """List the addresses with plain yt-dlp, one after another."""
-    command = [sys.executable, "-m", "yt_dlp", "--ignore-config", "--quiet", "--flat-playlist", "--simulate"]
+    command = [
+        sys.executable,
+        "-m",
+        "yt_dlp",
+        "--ignore-config",
+        "--quiet",
+        "--no-warnings",
+        "--flat-playlist",
+        "--simulate",
+    ]
     subprocess.run([*command, *urls], check=True, stdout=subprocess.DEVNULL)
 
 
