@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
 from vidra.engine.backends import open_health
 from vidra.settings import load_settings
+from vidra.supervisor.supervisor import Supervisor
+from vidra.supervisor.survivors import find_survivors
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -48,11 +51,17 @@ backends:
 
 
 @pytest.fixture
-def backed(shell: Shell) -> Shell:
-    """Return a shell whose configuration declares three back ends, one of them a service nobody runs."""
+def backed(shell: Shell) -> Iterator[Shell]:
+    """Return a shell whose configuration declares three back ends, one of them a service nobody runs.
+
+    Back ends outlive a killed engine on purpose, so those that a failed test left are ended here.
+    """
     text = SECTION.format(python=sys.executable, program=PROGRAM, root=shell.root, port=shell.shim + 1)
     shell.config.write_text(shell.config.read_text("utf-8") + text, encoding="utf-8")
-    return shell
+    yield shell
+    shell.kill_everything()
+    for survivor in find_survivors(f"{Supervisor((), folder=shell.data / 'parts', logs=shell.data)._home}:"):
+        survivor.identity.send(signal.SIGKILL)
 
 
 def backends(shell: Shell) -> dict[str, dict[str, Any]]:
