@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 
@@ -54,6 +54,7 @@ class Life:
         owned: bool = True,
         probed: bool = True,
         repairable: bool = False,
+        final_exits: Collection[int] = (),
         crashes: Iterable[float] = (),
         failed: str | None = None,
         obeys: bool = True,
@@ -66,6 +67,7 @@ class Life:
             owned=owned,
             probed=probed,
             repairable=repairable,
+            final_exits=final_exits,
             crashes=crashes,
             failed=failed,
         )

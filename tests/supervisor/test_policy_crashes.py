@@ -31,6 +31,24 @@ def test_every_unasked_end_has_its_reaction(report: ExitReport, state: BackendSt
     assert str(report) in life.machine.reason or state is S.FAILED
 
 
+@pytest.mark.parametrize(
+    ("report", "state"),
+    [
+        (ExitReport(code=0), S.STOPPED),
+        (ExitReport(code=1), S.RESTARTING),
+        (ExitReport(code=0, leftovers=(7,)), S.RESTARTING),
+    ],
+)
+def test_a_code_that_says_so_is_a_wish_to_leave(report: ExitReport, state: BackendState) -> None:
+    """Declared codes are no crash and no start follows, unless something of it is still there."""
+    life = Life(final_exits={0}).start()
+    life.tell(Exited(report=report))
+
+    assert life.state is state
+    life.live(60)
+    assert (life.count(Act.SPAWN) == 1) is (state is S.STOPPED)
+
+
 def test_a_missing_dependency_fails_at_once() -> None:
     """Requirement 82: the reason names it and no restart is tried."""
     life = Life("F")
