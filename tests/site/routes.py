@@ -9,6 +9,7 @@
 /og/ /h5/ <id>.html                     OpenGraph only; a video element with tracks
 /multi.html /list.html                  several videos; a list that yt-dlp does not follow
 /p/<faults>/<real path>                 a page that points to /f/<faults>/<real path>
+/pictured/<n>.html /pictured/feed-<n>.rss  pages of one day with type and picture, so asked three times
 /evil/<n>.html                          pages with hostile titles
 /ext/<extension>.html                   a page whose media has that extension
 /odd/charset.html /odd/feed-one-bad.rss an extractor crash; a feed with one broken entry
@@ -126,6 +127,21 @@ def _fault_page(base: str, match: re.Match[str]) -> Answer:
     return pages.bare_video_page(name, f"{base}/f/{match['faults']}/{match['real']}", mime=mime), HTML
 
 
+def _pictured_page(base: str, match: re.Match[str]) -> Answer:
+    name, picture = f"Pictured {match['n']}", f"{base}/n/{match['n']}.jpg"
+    return pages.bare_video_page(name, f"{base}/n/{match['n']}.mp4", picture=picture), HTML
+
+
+def _pictured_feed(base: str, match: re.Match[str]) -> Answer:
+    entries = [
+        pages.FeedEntry(
+            title=f"Pictured {k}", link=f"{base}/pictured/{k}.html", guid=f"t{k}", published=SMALL.uploaded
+        )
+        for k in range(int(match["n"]), 0, -1)
+    ]
+    return pages.feed("Pictured", base, entries), RSS
+
+
 def _evil_page(base: str, match: re.Match[str]) -> Answer:
     number = int(match["n"])
     title = HOSTILE_TITLES[number].replace("\u2400", "\0")
@@ -169,6 +185,8 @@ _ROUTES: Final[tuple[tuple[str, Callable[[str, re.Match[str]], Answer | None]], 
     (r"/feed/(?P<n>\d+)(?:/(?P<faults>[\w,.*-]+))?\.rss", _generated_feed),
     (r"/files/(?P<n>\d+)/(?P<faults>[\w,.*-]+)/(?P<file>[\w.]+)\.rss", _same_file_feed),
     (r"/n/(?P<n>\d+)\.html", _generated_page),
+    (r"/pictured/(?P<n>\d+)\.html", _pictured_page),
+    (r"/pictured/feed-(?P<n>\d+)\.rss", _pictured_feed),
     (r"/p/(?P<faults>[^/]+)/(?P<real>.+)", _fault_page),
     (r"/evil/(?P<n>\d+)\.html", _evil_page),
     (r"/ext/(?P<ext>.+)\.html", _extension_page),

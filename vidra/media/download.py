@@ -21,7 +21,9 @@ from vidra.media.interface import DownloadedMedia, Listing, MediaEntry, Refusal,
 from vidra.media.mp4 import Contents
 from vidra.media.naming import render_target, unique_target
 from vidra.media.options.model import MediaOptions
+from vidra.media.pictures import fetch_picture
 from vidra.media.progress import ProgressMeter
+from vidra.media.publisher import Publisher, Shelf
 from vidra.media.verification import check_media
 from vidra.media.workspace import Workspace, stem_for
 
@@ -45,6 +47,7 @@ class Terms:
     home: Path
     """Folder that output templates are relative to and must not leave."""
     ffmpeg: Path | None
+    publisher: Publisher
     floor: int
     """Bytes to keep free."""
     free: FreeBytes
@@ -140,6 +143,7 @@ class Download:
         check_media_extension(str(info.get("ext")))
         self._fill_in(info)
         self._raise_if_unwanted(info)
+        self._publish(info)
         destination = self._place_for(info)
         if not self.terms.options.overwrite:
             self._raise_if_there(destination, info)
@@ -174,11 +178,18 @@ class Download:
             if info.get(name) is None and getattr(self.entry, name) is not None:
                 info[name] = getattr(self.entry, name)
 
+    def _publish(self, info: dict[str, Any]) -> None:
+        """Add what the layout makes of the item."""
+        shelf = Shelf(place=self._target_of, owns=Identity.of(info).owns)
+        self.terms.publisher.fill_in(info, self.entry, self.playlist, shelf)
+
+    def _target_of(self, info: Mapping[str, Any]) -> Path:
+        template = self.terms.options.output_template
+        return render_target(template, info, root=self.terms.home, ext=str(info["ext"]))
+
     def _place_for(self, info: Mapping[str, Any]) -> Destination:
         identity = Identity.of(info)
-        target = render_target(
-            self.terms.options.output_template, info, root=self.terms.home, ext=str(info["ext"])
-        )
+        target = self._target_of(info)
         return Destination(target=target, root=self.terms.home, media_id=identity.id, is_same=identity.owns)
 
     def _raise_if_there(self, destination: Destination, info: dict[str, Any]) -> None:
@@ -217,9 +228,15 @@ class Download:
         contents = self._sound(media, info)
         self.ydl.attempt.stop.raise_if_set()
         assert self._destination is not None  # noqa: S101 - `_chosen` ran, or nothing would have been downloaded
+        publisher = self.terms.publisher
+        publisher.write_notes(info, media)
         delivery = deliver(media, self.workspace.produced(media), self._destination)
+        sidecars = publisher.furnish(info, delivery.media, delivery.sidecars, self.playlist, self._picture)
         self.meter.finish(str(delivery.media))
-        return self._result(info, delivery.media, contents, sidecars=delivery.sidecars, reused=False)
+        return self._result(info, delivery.media, contents, sidecars=sidecars, reused=False)
+
+    def _picture(self, url: str) -> tuple[bytes, str] | None:
+        return fetch_picture(self.ydl, url)
 
     def _reused(self, there: AlreadyThereError) -> DownloadedMedia:
         self.meter.finish(str(there.path))

@@ -10,6 +10,7 @@ from typing import Any
 
 from vidra.media.components import clean_component
 from vidra.media.entries import stands_in_for_any_site
+from vidra.media.nfo import read_unique_id
 
 _LARGEST_NOTES = 64 * 1024 * 1024
 
@@ -34,14 +35,23 @@ class Identity:
         )
 
     def owns(self, media: Path) -> bool:
-        """Whether an existing media file is this video: by the info JSON beside it, else by its `[id]`.
+        """Whether an existing media file is this video: by info JSON or NFO beside it, else its `[id]`.
 
         An id that was made from the address says nothing by itself, so then only the info JSON counts.
         """
         notes = _notes_of(media)
         if notes is not None:
             return Identity.of(notes) == self
+        if (unique := _unique_id_of(media)) is not None:
+            return unique == (self.extractor or "vidra", self.id)
         return not stands_in_for_any_site(self.extractor) and f"[{clean_component(self.id)}]" in media.stem
+
+
+def _unique_id_of(media: Path) -> tuple[str, str] | None:
+    try:
+        return read_unique_id(media.with_name(f"{media.stem}.nfo").read_bytes())
+    except OSError:
+        return None
 
 
 def _notes_of(media: Path) -> dict[str, Any] | None:

@@ -70,6 +70,8 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
     ) -> None:
         plugin_dirs.value = []  # code from a user's plugin folder does not run here (SEC-05)
         self.interrupter = interrupter
+        self.absent_pictures: set[str] = set()
+        """Addresses that gave no picture; not asked again."""
         self._last_extractor: str | None = None
         self.attempt = Attempt(stop=StopSignal())
         pauses = {"http": self._breathe, "fragment": self._breathe}

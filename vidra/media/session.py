@@ -20,6 +20,7 @@ from vidra.media.addresses import NetworkPolicy, check_url
 from vidra.media.disk_space import FreeBytes, free_bytes
 from vidra.media.download import PLAYLIST_TYPES, Download, Terms
 from vidra.media.entries import failed_entry, to_entry, to_listing, what_the_link_says
+from vidra.media.episodes import EpisodeBook, MemoryBook
 from vidra.media.failures import Phase, Situation, classify
 from vidra.media.ffmpeg import find_ffmpeg
 from vidra.media.foreign import Foreign
@@ -39,6 +40,7 @@ from vidra.media.interruption import Interrupter
 from vidra.media.logs import SessionLog
 from vidra.media.options.model import MediaOptions
 from vidra.media.progress import ProgressMeter
+from vidra.media.publisher import Publisher
 from vidra.media.verification import check_media
 from vidra.media.versions import check_yt_dlp
 from vidra.media.workspace import Workspace
@@ -93,8 +95,11 @@ class MediaSession:
         free_space_floor: int = 0,
         clock: Clock = SYSTEM_CLOCK,
         free: FreeBytes = free_bytes,
+        book: EpisodeBook | None = None,
     ) -> None:
         """Open a session. `library` is the root that downloads go into unless the options name a home.
+
+        `book` gives episodes their numbers; without one they are remembered as long as the session.
 
         Raises ConfigError if yt-dlp is older than the oldest safe one.
         `ffmpeg` is found by itself when not given; `free_space_floor` is in bytes.
@@ -104,9 +109,14 @@ class MediaSession:
         self._just_read: JustRead | None = None
         self._interrupter = Interrupter()
         found = ffmpeg or find_ffmpeg()
+        home = options.home or library
+        publisher = Publisher(
+            publication=options.publication, home=home, book=book or MemoryBook(), clock=clock
+        )
         self._terms = Terms(
             options=options,
-            home=options.home or library,
+            home=home,
+            publisher=publisher,
             ffmpeg=found,
             floor=free_space_floor,
             free=free,

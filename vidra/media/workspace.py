@@ -53,7 +53,7 @@ class Workspace:
             path
             for path in self.folder.iterdir()
             if path != media
-            and path.name.startswith(f"{media.stem}.")
+            and path.name.startswith((f"{media.stem}.", f"{media.stem}-thumb."))
             and path.suffix not in _UNFINISHED
             and not _FRAGMENT.search(path.name)
         )

@@ -14,6 +14,7 @@ from vidra.media.options.model import MediaOptions
 from vidra.media.options.processing import cover_problem, postprocessors, subtitle_params, thumbnail_params
 from vidra.media.options.selection import format_selection, wants_only_audio
 from vidra.media.options.table import OPTIONS
+from vidra.media.publication import Publication
 
 DEFAULT_OUTPUT = "%(title)s [%(id)s].%(ext)s"
 _KEPT_KINDS = frozenset({"home", "output", "download"})
@@ -51,6 +52,7 @@ def compose(values: Mapping[str, Any], *, roots: Sequence[Path], notes: tuple[st
         playlist=values.get("playlist"),
         playlist_items=_playlist_items(values),
         is_audio=wants_only_audio(values),
+        publication=Publication.of(values),
         overwrite=bool(values.get("force_overwrites")),
         stop_on_error=bool(values.get("abort_on_error")) or values.get("ignore_errors") is False,
         break_on_existing=bool(values.get("break_on_existing")),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidra.media.options.table import OPTIONS
+from vidra.media.publication import Publication
 from vidra.redaction import MASK
 
 
@@ -52,6 +53,8 @@ class MediaOptions:
     """Places in a list, in yt-dlp's grammar, such as `1-3,7`."""
     is_audio: bool = False
     """Only sound is wanted."""
+    publication: Publication = field(default_factory=Publication)
+    """How it is laid out for a media server."""
     overwrite: bool = False
     """A file that an earlier download of the same video left may be replaced."""
     stop_on_error: bool = False

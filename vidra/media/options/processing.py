@@ -126,7 +126,12 @@ def _embeds_thumbnail(values: Mapping[str, Any]) -> bool:
 
 
 def _keeps_thumbnail(values: Mapping[str, Any]) -> bool:
-    return bool(values.get("write_thumbnail") or values.get("write_all_thumbnails"))
+    # Artwork is made of the thumbnail.
+    return bool(values.get("write_thumbnail") or values.get("write_all_thumbnails") or _has_artwork(values))
+
+
+def _has_artwork(values: Mapping[str, Any]) -> bool:
+    return (values.get("artwork") or "none") != "none"
 
 
 def thumbnail_params(values: Mapping[str, Any]) -> dict[str, Any]:

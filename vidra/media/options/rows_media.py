@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vidra.media.options import kinds
 from vidra.media.options.option import Option, allowed
+from vidra.media.publication import Artwork, Layout, NfoStyle, Numbers
 
 _FLAG = kinds.flag()
 _CONTAINERS = ("avi", "flv", "mkv", "mov", "mp4", "webm")
@@ -136,4 +137,12 @@ _SIDECARS = (
     allowed("mtime", _FLAG, "updatetime", param="updatetime"),
 )
 
-MEDIA_ROWS: tuple[Option, ...] = (*_SELECTION, *_CONVERSION, *_SIDECARS)
+_PUBLICATION = (
+    allowed("layout", kinds.choice(*Layout)),
+    allowed("nfo", kinds.choice(*NfoStyle, off=True)),
+    allowed("artwork", kinds.choice(*Artwork, off=True)),
+    allowed("episode_numbers", kinds.choice(*Numbers)),
+    allowed("show", kinds.text(r"[^\x00-\x1f\x7f]+", "the title of a show", longest=200)),
+)
+
+MEDIA_ROWS: tuple[Option, ...] = (*_SELECTION, *_CONVERSION, *_SIDECARS, *_PUBLICATION)
