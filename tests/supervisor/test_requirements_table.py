@@ -22,9 +22,7 @@ def test_every_test_named_exists() -> None:
     """A renamed test is renamed there, too."""
     named = re.findall(r"`((?:\w+/)?test_\w+)::(test_\w+)`", PAGE)
     missing = [
-        f"{module}::{test}"
-        for module, test in named
-        if f"def {test}(" not in _file(module).read_text()
+        f"{module}::{test}" for module, test in named if f"def {test}(" not in _file(module).read_text()
     ]
 
     assert len(named) > 90
