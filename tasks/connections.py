@@ -15,10 +15,10 @@ from tasks.reporting import RunLogger
 from tasks.source_notices import due_notices, send
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library.asking import push_to_reached
+from vidra.engine.library.forgetting import follow_configured
 from vidra.engine.refreshing import ask_for_refresh, waiting_for
 from vidra.engine.source_access import SourceRoom, open_sources, standing_of
 from vidra.engine.source_checks import Checked, check_sources
-from vidra.engine.source_declarations import follow_declarations
 from vidra.engine.source_view import connection_rows, source_json
 from vidra.errors import EngineError
 from vidra.redaction import redact
@@ -44,7 +44,7 @@ class ConnectionWork:
         """Open state, pool and credentials; bring declared sources up to date."""
         settings = load_settings()
         state = self._stack.enter_context(open_configured_state(settings.storage))
-        await asyncio.to_thread(follow_declarations, settings.sources, state.sources, clock=SYSTEM_CLOCK)
+        await asyncio.to_thread(follow_configured, settings, state.sources, clock=SYSTEM_CLOCK)
         self.room = await self._stack.enter_async_context(open_sources(settings, state.sources))
         return self
 

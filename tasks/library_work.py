@@ -22,11 +22,11 @@ from tasks.retry_policy import TaskPolicy, only_try_later
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.library.acting import queued, retarget
 from vidra.engine.library.exchanging import exchange_watched
+from vidra.engine.library.forgetting import follow_configured, forget_strays
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue, open_shelf, push_lock, sync_lock
 from vidra.engine.library.watch_book import ShelfWatchBook
 from vidra.engine.source_access import SourceRoom, open_sources
-from vidra.engine.source_declarations import follow_declarations
 from vidra.errors import AuthRequired, SourceNotFound, VidraError
 from vidra.library.records import SYNC
 from vidra.library.request import LibrarySyncRequest
@@ -278,7 +278,9 @@ async def open_library(request: LibrarySyncRequest, *, run_logger: RunLogger) ->
     settings = load_settings()
     async with AsyncExitStack() as stack:
         state = stack.enter_context(open_configured_state(settings.storage))
-        await asyncio.to_thread(follow_declarations, settings.sources, state.sources, clock=SYSTEM_CLOCK)
+        await asyncio.to_thread(follow_configured, settings, state.sources, clock=SYSTEM_CLOCK)
+        known = {source.source_id for source in state.sources.list()}
+        await asyncio.to_thread(forget_strays, settings, known)
         room = await stack.enter_async_context(open_sources(settings, state.sources))
         queue = stack.enter_context(open_queue(settings.storage))
         yield LibraryWork(request, settings=settings, room=room, queue=queue, run_logger=run_logger)

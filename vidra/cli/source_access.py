@@ -28,12 +28,12 @@ T = TypeVar("T")
 async def sources_opened(settings: Settings) -> AsyncIterator[SourceRoom]:
     """Yield the room of sources with the declared ones up to date."""
     from vidra.clock import SYSTEM_CLOCK  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.library.forgetting import follow_configured  # noqa: PLC0415 - the same
     from vidra.engine.source_access import open_sources  # noqa: PLC0415 - the same
-    from vidra.engine.source_declarations import follow_declarations  # noqa: PLC0415 - the same
     from vidra.state import open_configured_state  # noqa: PLC0415 - the same
 
     with open_configured_state(settings.storage) as state:
-        follow_declarations(settings.sources, state.sources, clock=SYSTEM_CLOCK)
+        follow_configured(settings, state.sources, clock=SYSTEM_CLOCK)
         async with open_sources(settings, state.sources) as room:
             yield room
 

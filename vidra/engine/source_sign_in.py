@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from vidra.clock import iso
 from vidra.connections import Candidate, Standing
+from vidra.engine.library.forgetting import forget_library
 from vidra.engine.source_access import ACCOUNT_TOKEN, TOKEN, SourceRoom, scope_of, standing_of
 from vidra.engine.source_checks import candidates_of, check_sources
 from vidra.engine.source_declarations import manual_candidate
@@ -198,7 +199,7 @@ async def sign_in_again(
 
 
 async def remove_source(room: SourceRoom, source: Source) -> int:
-    """Forget the source and its secrets; return how many secrets there were.
+    """Forget the source, its library and its secrets; return how many secrets there were.
 
     Raises `UsageError` for one that the configuration declares: it would come back.
     """
@@ -207,6 +208,7 @@ async def remove_source(room: SourceRoom, source: Source) -> int:
             f"source `{source.source_id}` is declared in the configuration: take it out of `sources:` there"
         )
     await asyncio.to_thread(room.store.remove, source.source_id)
+    await asyncio.to_thread(forget_library, room.settings, source.source_id)
     return await asyncio.to_thread(room.credentials.delete_scope, scope_of(source.source_id))
 
 

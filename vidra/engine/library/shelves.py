@@ -54,7 +54,7 @@ def push_lock(storage: StorageSettings, source_id: str) -> FileJobLock:
 
 
 def forget_shelf(settings: Settings, source_id: str) -> None:
-    """Remove the library of a source that is no more; its watch changes are for the caller to drop."""
+    """Remove the library of a source that is no more; its watch changes: `forgetting`."""
     path = _path(settings.storage, source_id)
     for file in path.parent.glob(f"{path.stem}.*"):
         file.unlink(missing_ok=True)
