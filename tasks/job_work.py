@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
 from prefect.client.schemas.objects import State as FlowState
 from prefect.states import Completed, Failed
 
+from tasks.episode_book import StoredBook
 from tasks.ledger import Ledger
 from tasks.politeness import Politeness
 from tasks.records import is_playlist, job_metadata, media_entry, playlist_of, stored_entries
@@ -22,6 +25,7 @@ from vidra.engine.resolution import resolve_job
 from vidra.engine.selection import due, selected
 from vidra.engine.submission import submit
 from vidra.errors import JobConflict, LeftOut, SitePaused, VidraError
+from vidra.media.episodes import orders_of_the_day
 from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal
 from vidra.media.options import MediaOptions
 from vidra.media.request import DownloadRequest
@@ -57,6 +61,7 @@ class JobWork:
         self.sessions = SessionPool(self._open_session, size=settings.downloads.concurrency)
         self._known_sessions: SessionPool | None = None
         self.ledger = Ledger(job, settings)
+        self._book = StoredBook.of(settings.storage.data_dir, lock_timeout=settings.storage.lock_timeout)
         self.politeness = Politeness(
             settings,
             state,
@@ -120,7 +125,7 @@ class JobWork:
         self._at_work.entry = entry
         try:
             return session.download(
-                media_entry(entry),
+                replace(media_entry(entry), day_order=self._orders.get(entry.key or "")),
                 workdir=self._resolved.workdir,
                 stop=stop,
                 progress=lambda progress: self.reporter.tick(entry, progress),
@@ -251,6 +256,7 @@ class JobWork:
         self.sessions.close()
         if self._known_sessions is not None:
             self._known_sessions.close()
+        self._book.close()
         self.politeness.close()
         self.ledger.close()
         self._lock.release()
@@ -290,7 +296,14 @@ class JobWork:
             library=self.settings.downloads.library,
             log=self._log,
             free_space_floor=self.settings.downloads.free_space_floor,
+            book=self._book,
         )
+
+    @cached_property
+    def _orders(self) -> Mapping[str, int]:
+        """The place of each entry among those of its day."""
+        known = ((entry.key or "", entry.extra.get("upload_date")) for entry in self.entries())
+        return orders_of_the_day(known)
 
 
 def open_job(request: DownloadRequest, *, run_logger: RunLogger, flow_run_id: str | None) -> JobWork:
