@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.cli.conftest import Vidra
+from tests.cli.shell import Shell
 from vidra.cli.catalogue import read_catalogue
 from vidra.cli.flows import run_app
 from vidra.cli.progress import Renderer
@@ -150,3 +151,20 @@ def test_every_runnable_flow_is_a_deployment() -> None:
     """A command that names a flow nobody ships could only fail."""
     commands = {info.name for info in run_app.registered_commands}
     assert commands <= {card.name for card in read_catalogue()}
+
+
+def test_every_flow_can_be_run(vidra: Vidra) -> None:
+    """What `vidra flow ls` lists, `vidra flow run` knows."""
+    listed = {card.name for card in read_catalogue()}
+    assert {command.name for command in run_app.registered_commands} >= listed
+
+
+def test_a_flow_without_work_says_so_as_json(shell: Shell) -> None:
+    """A real run of a flow that works on what is configured: nothing here."""
+    said = shell.run("flow", "run", "playlist-expansion", "--json")
+    assert said.returncode == 0
+    assert json.loads(said.stdout) == {
+        "flow": "playlist-expansion",
+        "exit_code": 0,
+        "message": "nothing to do",
+    }

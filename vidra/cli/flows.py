@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vidra.cli import flow_runs
+from vidra.cli import flow_others, flow_runs
 from vidra.cli.catalogue import read_catalogue
 from vidra.cli.columns import columns, output_width
 from vidra.cli.completion import complete_preset
@@ -128,6 +128,9 @@ def download_job(
     raise typer.Exit(
         _run("download-job", parameters, invocation, as_json=as_json, dry_run=dry_run, detach=detach)
     )
+
+
+flow_others.add_to(run_app)
 
 
 def _run(
