@@ -153,7 +153,7 @@ def test_every_runnable_flow_is_a_deployment() -> None:
     assert commands <= {card.name for card in read_catalogue()}
 
 
-def test_every_flow_can_be_run(vidra: Vidra) -> None:
+def test_every_flow_can_be_run() -> None:
     """What `vidra flow ls` lists, `vidra flow run` knows."""
     listed = {card.name for card in read_catalogue()}
     assert {command.name for command in run_app.registered_commands} >= listed
