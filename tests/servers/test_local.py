@@ -153,6 +153,12 @@ def test_stream_urls_are_absolute_and_encoded(tmp_path: Path) -> None:
         _on(tmp_path, lambda server: server.stream(film.id))
 
 
+def test_dated_episode_numbers_are_read() -> None:
+    """The numbers that Vidra's own presets give: month, day, order of the day."""
+    name = name_of(PurePath("Talks/Season 2024/Talks - S2024E013101 - Opening.mkv"))
+    assert (name.show, name.season, name.episode, name.title) == ("Talks", 2024, 13101, "Opening")
+
+
 def test_episodes_make_up_seasons_and_shows(tmp_path: Path) -> None:
     """From folder and file names, with specials as season 0."""
     for name in ("Show (2019)/Season 01/Show - S01E02 - Two.mkv", "Show (2019)/Season 01/Show.S01E01.mkv",

@@ -78,6 +78,15 @@ def test_a_secret_in_the_file_is_refused_and_masked(refusals: Refusals, text: st
     assert "VIDRA_SERVER_TOKEN" in problem.expected or "tokn" in text
 
 
+@pytest.mark.parametrize(
+    "channel",
+    ["apprise: tgram://s3cr3t-s3cr3t/1", "webhook: http://u:s3cr3t-s3cr3t@h/", "apprise: {a: s3cr3t-s3cr3t}"],
+)
+def test_the_address_of_a_channel_is_never_repeated(refusals: Refusals, channel: str) -> None:
+    """It holds a token more often than not."""
+    assert "s3cr3t" not in str(refusals(f"notifications: {{channels: {{phone: {{{channel}}}}}}}"))
+
+
 def test_a_problem_reads_as_one_line(refusals: Refusals) -> None:
     """File, line, key, what is accepted, what was found, what was meant."""
     (problem,) = refusals("server:\n  log_level: inof\n")

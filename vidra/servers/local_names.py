@@ -9,7 +9,7 @@ from typing import Final
 
 _YEAR: Final = re.compile(r"^(?P<title>.+?)[\s._]*[(\[](?P<year>(?:19|20)\d\d)[)\]]")
 _EPISODE: Final = re.compile(
-    r"^(?P<show>.*?)[\s._-]*\b[Ss](?P<season>\d{1,4})[\s._-]*[Ee](?P<episode>\d{1,4})\b[\s._-]*(?P<title>.*)$"
+    r"^(?P<show>.*?)[\s._-]*\b[Ss](?P<season>\d{1,4})[\s._-]*[Ee](?P<episode>\d{1,8})\b[\s._-]*(?P<title>.*)$"
 )
 _SEASON_FOLDER: Final = re.compile(
     r"^(?:season|staffel|saison|series)[\s._-]*(?P<season>\d{1,4})$|^specials$", re.IGNORECASE
