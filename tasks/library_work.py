@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State as FlowState
 from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
+from tasks.library_gaps import fill_gaps
 from tasks.library_push import Pushed, push_changes
 from tasks.library_sync import SourceSync, record_failure, sync_source
 from tasks.reporting import RunLogger
@@ -57,6 +58,8 @@ class Outcome:
     """Whether another run did the work."""
     pushed: Pushed = field(default_factory=Pushed)
     problem: str | None = None
+    remark: str | None = None
+    """What a person should know though nothing of the server's is missing."""
     sample: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -69,7 +72,7 @@ class Outcome:
         status = self.status
         difference = {} if status is None else status.difference
         troubles = [] if status is None else [*status.errors.values(), *status.warnings]
-        troubles += [text for text in (self.problem, self.pushed.error) if text]
+        troubles += [text for text in (self.problem, self.pushed.error, self.remark) if text]
         return {
             "source": self.source,
             "state": "pushed" if status is None else status.state.value,
@@ -137,6 +140,8 @@ class LibraryWork:
         if outcome.status is not None and outcome.status.state is SyncState.COMPLETE:
             moment = iso(SYSTEM_CLOCK.now())
             await asyncio.to_thread(lambda: self.room.store.update(source, last_sync=moment))
+        if self.settings.library.tmdb.active and not outcome.failed:
+            outcome = replace(outcome, remark=await fill_gaps(self.settings, source, self._logger))
         return outcome
 
     async def _locked(self, source: str) -> Outcome:

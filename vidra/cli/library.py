@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidra.cli import library_commands, watchlist
+from vidra.cli import library_commands, tmdb, watchlist
 from vidra.cli.columns import columns, output_width
 from vidra.cli.invocation import Invocation
 from vidra.cli.library_pages import (
@@ -38,6 +38,7 @@ app = typer.Typer(
 
 app.add_typer(library_commands.app)
 app.add_typer(watchlist.app)
+app.add_typer(tmdb.app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 Source = Annotated[str | None, typer.Option("--source", "-s", metavar="ID", help="Only this source.")]

@@ -81,8 +81,7 @@ class Slots:
         if pace is None:
             return
         async with self._turns[pace.name]:
-            while seconds := await _despite_outage(lambda: _step(pace)):  # noqa: ASYNC110 - it asks, it does not poll
-                await asyncio.sleep(seconds)
+            await take_all(pace)
 
     async def _lease(self, wanted: Sequence[GlobalLimit]) -> UUID | None:
         # In turn: one question at a time for the same limits, in the order in which they were asked.
@@ -120,8 +119,17 @@ class Slots:
                     await write_limit(client, limit)
 
 
+async def take_all(pace: GlobalLimit) -> None:
+    """Wait until all slots of a rate limit are free and take them; they come back by themselves.
+
+    Returns without them when the server stays away: who calls keeps the pace himself as well.
+    """
+    while seconds := await _despite_outage(lambda: _step(pace)):  # noqa: ASYNC110 - it asks, it does not poll
+        await asyncio.sleep(seconds)
+
+
 async def _step(pace: GlobalLimit) -> float:
-    """Take the slot of a rate limit and return 0, or the seconds until it is free."""
+    """Take the slots of a rate limit and return 0, or the seconds until they are free."""
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - 1.3 s
 
     async with _client() as client:
@@ -130,17 +138,17 @@ async def _step(pace: GlobalLimit) -> float:
         except ObjectNotFound:
             await write_limit(client, pace)
             return 0.001
-        if found.active and found.active_slots >= found.limit and found.updated is not None:
+        if found.active and found.active_slots > 0 and found.updated is not None:
             # Asked first, as each refusal would have the server count from the beginning.
             since = (datetime.now(UTC) - found.updated).total_seconds()
-            left = 1.0 / pace.per_second - max(0.0, since)
+            left = found.active_slots / pace.per_second - max(0.0, since)
             if left > 0:
                 return left + random.uniform(0.01, 0.1)  # noqa: S311 - jitter
         try:
-            await client.increment_concurrency_slots([pace.name], 1, "rate_limit")
+            await client.increment_concurrency_slots([pace.name], pace.slots, "rate_limit")
         except httpx.HTTPStatusError as error:
             _locked(error)
-            return 1.0 / pace.per_second
+            return pace.slots / pace.per_second
         return 0.0
 
 

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from vidra.library.identity import folded
-from vidra.library.records import is_live
+from vidra.library.records import guids_of, is_live
 
 Record = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ class Catalogue:
         if self._guids is None:
             self._guids = defaultdict(list)
             for key, record in self._records.items():
-                for one in record.get("guids", ()):
+                for one in guids_of(record):
                     self._guids[one].append(key)
         return [self._records[key] for key in self._guids.get(guid, ())]
 
@@ -95,7 +95,7 @@ class Catalogue:
         key = record["key"]
         self._records.pop(key, None)
         self._haystack = None
-        for index, names in ((self._guids, record.get("guids", ())), (self._shows, _holders(record))):
+        for index, names in ((self._guids, guids_of(record)), (self._shows, _holders(record))):
             for name in names if index is not None else ():
                 if index is not None and key in index.get(name, ()):
                     index[name].remove(key)
@@ -105,7 +105,7 @@ class Catalogue:
         self._records[key] = record
         self._haystack = None
         if self._guids is not None:
-            for guid in record.get("guids", ()):
+            for guid in guids_of(record):
                 self._guids[guid].append(key)
         if self._shows is not None:
             for holder in _holders(record):

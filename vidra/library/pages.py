@@ -9,7 +9,9 @@ import orjson
 
 from vidra.clock import iso
 from vidra.library.catalogue import Record
+from vidra.library.gaps import fillings
 from vidra.library.ratings import normalised
+from vidra.library.records import guids_of
 from vidra.library.rows import Shown
 
 _PLAIN = (
@@ -23,6 +25,8 @@ def brief(shown: Shown) -> dict[str, Any]:
     record = shown.record
     page: dict[str, Any] = {"item": f"{shown.source}/{record['key']}", "source": shown.source}
     page |= {name: record[name] for name in _PLAIN if name in record}
+    if record.get("more_guids"):
+        page["guids"] = guids_of(record)
     page |= {"added_at": moment(record.get("added")), "updated_at": moment(record.get("updated"))}
     if record.get("children") is not None:
         page["children"] = record["children"]
@@ -46,6 +50,7 @@ def full(shown: Shown) -> dict[str, Any]:
             page[f"{name}_title"] = record[name]
     details = details_of(record)
     page |= {name: value for name, value in details.items() if name != "scores"}
+    page |= fillings(record, page)
     page["ratings"] = normalised(details.get("scores", ()))
     return page
 

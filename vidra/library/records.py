@@ -6,7 +6,7 @@ building objects for that costs more than the comparison. Instants are whole sec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Required, TypedDict, cast
 
 ITEMS: Final = "items"
@@ -59,6 +59,12 @@ class ItemRecord(TypedDict, total=False):
     viewed: int
     looked: int
     """When the server was last asked for everything about this item; `details` is of then."""
+    filled: str
+    """What TMDB knows where the server had gaps, a JSON text; see `vidra.library.gaps`."""
+    filled_at: int
+    """When TMDB was asked."""
+    more_guids: list[str]
+    """External ids that TMDB added."""
     carried: bool
     """The watch state comes from an earlier id of the item and counts until the server has one."""
     missed: int
@@ -86,12 +92,19 @@ class SectionRecord(TypedDict, total=False):
 
 
 WATCH_FIELDS: Final = ("watched", "plays", "position_ms", "viewed", "carried")
+_FILLED: Final = ("filled", "filled_at", "more_guids")
 _NO_WATCH: Final = frozenset(WATCH_FIELDS[:4])
 
 
 def key_of(section: str, kind: str, item_id: str) -> str:
     """Return the key of an item within its source."""
     return f"{section}{SEPARATOR}{kind}{SEPARATOR}{item_id}"
+
+
+def guids_of(record: Mapping[str, Any]) -> Sequence[str]:
+    """Return every external id, whoever said it."""
+    given: Sequence[str] = record.get("guids", ())
+    return [*given, *record["more_guids"]] if "more_guids" in record else given
 
 
 def is_live(record: Mapping[str, Any]) -> bool:
@@ -127,13 +140,15 @@ def merged(old: ItemRecord | None, new: ItemRecord, *, keep_watch: bool) -> Item
     does one that was carried over from an earlier id while the server knows nothing. An item that was
     watched and now reads as not watched with its play count intact is being played again: servers
     before Jellyfin 12 clear the mark at the start of a playback. What a closer look found stays until
-    the item changes on the server: listings know less.
+    the item changes on the server: listings know less. What filled its gaps stays while it is the same work.
     """
     if old is None:
         return new
     looked = old.get("looked")
     if looked is not None and old.get("updated") == new.get("updated"):
         new = replaced(new, details=old.get("details", ""), looked=looked)
+    if "filled_at" in old and old.get("guids") == new.get("guids"):
+        new = replaced(new, **{name: old[name] for name in _FILLED if name in old})
     if keep_watch or (old.get("carried") and not has_watch_state(new)):
         return with_watch(new, watch_fields(old))
     if old.get("watched") and not new.get("watched") and _plays(new) >= max(1, _plays(old)):

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from vidra.library.catalogue import Catalogue, Record, episode_order
 from vidra.library.identity import identities
+from vidra.library.records import guids_of
 
 PROVIDERS: Final = ("tmdb://", "imdb://", "tvdb://")
 """External ids that name the same work on every server."""
@@ -79,7 +80,7 @@ def recently_added(
 
 def works(record: Record) -> list[object]:
     """Return what makes items of different servers the same work."""
-    guids = [guid for guid in record.get("guids", ()) if guid.startswith(PROVIDERS)]
+    guids = [guid for guid in guids_of(record) if guid.startswith(PROVIDERS)]
     named = [(record["kind"], guid) for guid in guids]
     return [*named, *(identities(record) if record["kind"] == "episode" else ())]
 

@@ -32,6 +32,10 @@ class Secrets(BaseModel):
         default=None, description="Proxy with user name and password; wins over `network.proxy`."
     )
 
+    tmdb_key: Annotated[SecretStr | None, Named("VIDRA_TMDB_KEY")] = Field(
+        default=None, description="Key of The Movie Database; `vidra library tmdb login` keeps one as well."
+    )
+
 
 def load_secrets(*, environ: Mapping[str, str] = os.environ) -> Secrets:
     """Read the secrets and register each with `vidra.redaction`; raise `ConfigError` with all problems."""

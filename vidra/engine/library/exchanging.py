@@ -8,6 +8,7 @@ from vidra.engine.library.acting import record_changes
 from vidra.engine.library.reading import Library
 from vidra.library.between import owed
 from vidra.library.pages import label
+from vidra.library.records import guids_of
 from vidra.library.rows import Shown
 from vidra.library.watching import WatchChange, change_key
 from vidra.settings.library import LibrarySettings, SyncWatched
@@ -34,7 +35,7 @@ def exchange_watched(
 
 def _owing(library: Library, source: str, settings: LibrarySettings) -> Iterator[WatchChange]:
     for record in list(library.shelves(source)[0].catalogue.all()):
-        if record["kind"] not in _PLAYABLE or not record.get("guids"):
+        if record["kind"] not in _PLAYABLE or not guids_of(record):
             continue
         here = Shown(source=source, record=record)
         for other in library.same_work(here):
