@@ -21,13 +21,14 @@ from starlette.types import Receive, Scope, Send
 
 from vidra.api.context import Context
 from vidra.api.generic.routes import PROBLEMS
-from vidra.api.generic.streams import HEARTBEAT_S, EventStream
+from vidra.api.generic.streams import EventStream
 from vidra.api.guard import SHOWN_TOKEN
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.sending import speak
 from vidra.api.streams.subscriber import Subscriber
+from vidra.api.streams.taking import led_by, next_messages
 from vidra.engine.backends import open_health, standings_now
 from vidra.errors import StateError, UsageError
 from vidra.redaction import redact
@@ -117,16 +118,7 @@ async def backend_events(services: Context, request: Request, last_event_id: Las
     """Stream what happens to back ends, from `Last-Event-ID` on or from now on."""
     events = _events(services, request, _place(last_event_id))
     hello = await anext(events)  # listening before the head of the answer goes out: nothing is missed
-    return EventStream(_led_by(hello, events), headers={"x-accel-buffering": "no"})
-
-
-async def _led_by(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    try:
-        yield first
-        async for part in rest:
-            yield part
-    finally:
-        await rest.aclose()
+    return EventStream(led_by(hello, events), headers={"x-accel-buffering": "no"})
 
 
 async def _events(services: Services, request: Request, after: int | None) -> AsyncGenerator[bytes, None]:
@@ -134,20 +126,11 @@ async def _events(services: Services, request: Request, after: int | None) -> As
         services.opened(subscriber, request.scope[SHOWN_TOKEN])
         try:
             yield b"".join([b": connected\n\n", *(message.sse for message in missed)])
-            while (messages := await _next(subscriber)) is None or messages:
+            while (messages := await next_messages(subscriber)) is None or messages:
                 yield b"".join([message.sse for message in messages]) if messages else b": heartbeat\n\n"
                 subscriber.moved()
         finally:
             services.closed(subscriber)
-
-
-async def _next(subscriber: Subscriber) -> list[Message] | None:
-    """Return what comes next; empty when the stream is over, None after a while without news."""
-    try:
-        async with asyncio.timeout(HEARTBEAT_S):
-            return await subscriber.take()
-    except TimeoutError:
-        return None
 
 
 class BackendSocket:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
@@ -27,9 +27,9 @@ from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.place import Place
 from vidra.api.streams.sending import DIRECT, speak
 from vidra.api.streams.subscriber import Subscriber
+from vidra.api.streams.taking import led_by, next_messages
 from vidra.errors import EngineError, UsageError
 
-HEARTBEAT_S: Final = 15.0
 SSE: Final = attrgetter("sse")
 RUN_POLL_S: Final = 1.0
 """Seconds between two looks at the state of a run that somebody watches."""
@@ -71,19 +71,8 @@ async def _stream(
     headers = {"x-accel-buffering": "no"}
     write = request.scope.get("extensions", {}).get(DIRECT)
     events = _events(services, job_id, run_id, place, token, write)
-    hello = await anext(
-        events
-    )  # listening before the head of the answer goes out: nothing after it is missed
-    return EventStream(_led_by(hello, events), headers=headers)
-
-
-async def _led_by(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    try:
-        yield first
-        async for part in rest:
-            yield part
-    finally:
-        await rest.aclose()
+    hello = await anext(events)  # listening before the head of the answer goes out: nothing is missed
+    return EventStream(led_by(hello, events), headers=headers)
 
 
 async def _events(
@@ -106,7 +95,7 @@ async def _events(
             if write is not None:
                 subscriber.write_directly(write, SSE)
             while True:
-                messages = await _next(subscriber)
+                messages = await next_messages(subscriber)
                 if messages is None:
                     if not len(subscriber):  # what waits lies before the place
                         yield f"id: {topic.cursor}\n: heartbeat\n\n".encode()
@@ -121,15 +110,6 @@ async def _events(
             services.closed(subscriber)
             if watcher is not None:
                 watcher.cancel()
-
-
-async def _next(subscriber: Subscriber) -> list[Message] | None:
-    """Return what comes next; empty when the stream is over, None after a while without news."""
-    try:
-        async with asyncio.timeout(HEARTBEAT_S):
-            return await subscriber.take()
-    except TimeoutError:
-        return None
 
 
 class EventSocket:
