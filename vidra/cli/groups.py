@@ -88,6 +88,11 @@ APPS: Final[Sequence[LazyApp]] = (
         module="vidra.cli.site",
         help="See which sites are left alone after refusals, and have one asked again.",
     ),
+    LazyApp(
+        name="notify",
+        module="vidra.cli.notify",
+        help="See who is told what, try it, and store the secrets that takes.",
+    ),
     LazyApp(name="token", module="vidra.cli.token", help="Show or replace the server's token."),
     LazyApp(name="config", module="vidra.cli.config", help="Write, show and check the configuration."),
     LazyApp(name="state", module="vidra.cli.state", help="Check, compact and export the state files."),
