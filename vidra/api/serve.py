@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from typing import Final
 
 from vidra.api.app import create_app
@@ -20,7 +19,6 @@ from vidra.api.prefect_engine import PrefectEngine
 from vidra.api.previewing import MediaPreviewer
 from vidra.api.tokens import check_strength
 from vidra.credentials.server_token import TokenSource, token_source
-from vidra.engine.observing import preload
 from vidra.errors import VidraError
 from vidra.redaction import register_secret
 from vidra.settings import ServerLogLevel, Settings, load_secrets, load_settings
@@ -72,7 +70,6 @@ def _serve(settings: Settings, listener: socket.socket, tokens: TokenSource, *, 
         servers.append(server)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
-        threading.Thread(target=preload, name="preload", daemon=True).start()
         log.info("listening on %s:%d", *listener.getsockname()[:2])
         asyncio.run(server.serve(sockets=[listener]))
     return 0

@@ -1,4 +1,6 @@
-"""The few requests that asking for a run needs, over plain HTTP: Prefect's own client takes 1.3 s to import.
+"""The few requests that asking for runs and looking at them needs, over plain HTTP.
+
+Prefect's own client takes 1.3 s and 30 MB to import.
 
 The server, its password and its certificate are what the environment names, by the variables of
 `vidra.engine.environment`.
@@ -37,6 +39,10 @@ FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 4.0
 _TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_PROOFS: Final[dict[tuple[str, int], dict[str, str]]] = {}
+"""By server and process what showed that no foreign web page asks; a fork is a caller of its own."""
+_NO_PROTECTION: Final = frozenset({404, 422})
+"""The server has no such protection, or it is switched off."""
 
 
 class HttpApi:
@@ -56,8 +62,7 @@ class HttpApi:
             verify=_certificates(url, environ),
             timeout=TIMEOUT,
         )
-        self._caller = str(uuid.uuid4())
-        self._token: str | None = None
+        self._known_as = (url, os.getpid())
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -70,7 +75,8 @@ class HttpApi:
 
     async def get(self, path: str) -> dict[str, Any] | None:
         """Return the record at the path; None when there is none."""
-        return await self._ask("GET", path, None, repeatable=True)
+        record: dict[str, Any] | None = await self._ask("GET", path, None, repeatable=True, writes=False)
+        return record
 
     async def prepare(self) -> None:
         """Do beforehand what the first `post` would do besides; worth it beside a `get`."""
@@ -84,16 +90,30 @@ class HttpApi:
 
         `repeatable` says that twice is as good as once: then it is sent again when the line breaks.
         """
-        return await self._ask("POST", path, body, repeatable=repeatable)
+        answer: dict[str, Any] | None = await self._ask("POST", path, body, repeatable=repeatable)
+        return answer
+
+    async def query(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the records that the filter finds; it changes nothing, so no writer is waited for."""
+        answer: list[dict[str, Any]] | None = await self._ask(
+            "POST", path, body, repeatable=True, writes=False
+        )
+        return answer or []
 
     async def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None, *, repeatable: bool
-    ) -> dict[str, Any] | None:
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        repeatable: bool,
+        writes: bool = True,
+    ) -> Any:  # noqa: ANN401 - a JSON value
         deadline = time.monotonic() + PATIENCE
         for attempt in itertools.count():
             last = time.monotonic() > deadline
             try:
-                async with _turns() if body is not None else nullcontext():
+                async with _turns() if writes else nullcontext():
                     response = await self._send(method, path, body)
             except (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise EngineUnreachable(f"the Prefect server does not answer: {error}") from error
@@ -113,19 +133,29 @@ class HttpApi:
 
     async def _proof(self) -> dict[str, str]:
         """Return what shows the server that no foreign web page is asking."""
-        if self._token is None:
-            response = await self._client.get("/csrf-token", params={"client": self._caller})
-            # 404 and 422: this server has no such protection, or it is switched off.
-            self._token = response.json()["token"] if response.is_success else ""
-        if not self._token:
-            return {}
-        return {"Prefect-Csrf-Token": self._token, "Prefect-Csrf-Client": self._caller}
+        proof = _PROOFS.get(self._known_as)
+        if proof is None:
+            caller = str(uuid.uuid4())
+            response = await self._client.get("/csrf-token", params={"client": caller})
+            proof = {}
+            if response.is_success:
+                token = response.json()["token"]
+                proof = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": caller}
+            if response.is_success or response.status_code in _NO_PROTECTION:
+                _PROOFS[self._known_as] = proof
+        return proof
 
     def _not_now(self, response: httpx.Response) -> bool:
         if response.status_code == 403 and "CSRF" in response.text:
-            self._token = None  # expired, or taken while the server was busy: ask for a new one
+            self._forget_proof(response.request)
             return True
         return response.status_code in BUSY
+
+    def _forget_proof(self, refused: httpx.Request) -> None:
+        """Ask for a new token next time: it has expired, or the server is another one by now."""
+        proof = _PROOFS.get(self._known_as)
+        if proof is not None and proof.get("Prefect-Csrf-Token") == refused.headers.get("Prefect-Csrf-Token"):
+            del _PROOFS[self._known_as]
 
 
 def _certificates(url: str, environ: Mapping[str, str]) -> ssl.SSLContext:
@@ -139,15 +169,14 @@ def _certificates(url: str, environ: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
-def _content(response: httpx.Response) -> dict[str, Any] | None:
+def _content(response: httpx.Response) -> Any:  # noqa: ANN401 - a JSON value
     if response.status_code == 404:
         return None
     if response.status_code in BUSY:
         raise EngineUnreachable(f"the Prefect server is too busy (HTTP {response.status_code})")
     if not response.is_success:
         raise EngineError(f"Prefect refused (HTTP {response.status_code}): {response.text[:300]}")
-    content: dict[str, Any] = response.json()
-    return content
+    return response.json()
 
 
 def _pause(attempt: int, response: httpx.Response | None) -> float:

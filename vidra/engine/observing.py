@@ -1,4 +1,4 @@
-"""What can be triggered and what runs, as the shim shows it. Imports Prefect when used.
+"""What can be triggered and what runs, as the shim shows it. Does without Prefect.
 
 Every function talks to the server that the environment names, and raises `EngineUnreachable` when it
 does not answer.
@@ -6,17 +6,17 @@ does not answer.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 from uuid import UUID
 
-from vidra.engine.runs import RunInfo, connected_client, run_info
+from vidra.engine.http_api import HttpApi
+from vidra.engine.runs import RunInfo, told_run
 
-if TYPE_CHECKING:
-    from prefect.client.schemas.responses import DeploymentResponse
+_PAGE: Final = 200
+"""Records of one answer; Prefect gives no more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,72 +29,70 @@ class DeployedFlow:
     parameters: Mapping[str, Any]
     """JSON Schema of the flow's parameters, as one object."""
     schedules: Sequence[str]
+    """When it runs by itself, in words: `cron 0 3 * * * (UTC)`, `every 300 s (UTC)`."""
     tags: Sequence[str]
-
-
-def preload() -> None:
-    """Import what the other functions need; call it in a thread, so that no request waits for it."""
-    for name in ("orchestration", "schemas.filters", "schemas.sorting"):
-        importlib.import_module(f"prefect.client.{name}")
 
 
 async def deployed_flows() -> Sequence[DeployedFlow]:
     """Return every deployment, by name."""
-    async with connected_client() as client:
-        found = await client.read_deployments(limit=200)
-    return sorted((_flow(one) for one in found), key=lambda flow: flow.name)
+    found: list[DeployedFlow] = []
+    async with HttpApi() as api:
+        while page := await api.query("/deployments/filter", {"limit": _PAGE, "offset": len(found)}):
+            found += [_flow(one) for one in page]
+            if len(page) < _PAGE:
+                break
+    return sorted(found, key=lambda flow: flow.name)
 
 
 async def listed_runs(
     *, deployment_id: str | None = None, state_type: str | None = None, limit: int, offset: int
 ) -> Sequence[tuple[RunInfo, str | None]]:
     """Return runs with the id of their deployment, newest first; `state_type` is Prefect's."""
-    async with connected_client() as client:
-        from prefect.client.schemas.filters import FlowRunFilter  # noqa: PLC0415 - 1.3 s
-        from prefect.client.schemas.sorting import FlowRunSort  # noqa: PLC0415 - the same
-
-        wanted: dict[str, Any] = {}
-        if deployment_id is not None:
-            wanted["deployment_id"] = {"any_": [deployment_id]}
-        if state_type is not None:
-            wanted["state"] = {"type": {"any_": [state_type]}}
-        runs = await client.read_flow_runs(
-            flow_run_filter=FlowRunFilter.model_validate(wanted),
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=limit,
-            offset=offset,
-        )
-        return [(run_info(run), str(run.deployment_id or "") or None) for run in runs]
+    wanted: dict[str, Any] = {}
+    if deployment_id is not None:
+        wanted["deployment_id"] = {"any_": [deployment_id]}
+    if state_type is not None:
+        wanted["state"] = {"type": {"any_": [state_type]}}
+    order = {"sort": "EXPECTED_START_TIME_DESC", "limit": limit, "offset": offset}
+    async with HttpApi() as api:
+        runs = await api.query("/flow_runs/filter", {"flow_runs": wanted, **order})
+    return [(told_run(run), run["deployment_id"]) for run in runs]
 
 
 async def found_run(run_id: str) -> tuple[RunInfo, str | None] | None:
     """Return the run with the id of its deployment; None when there is none with this id."""
-    async with connected_client() as client:
-        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - 1.3 s
-
-        try:
-            run = await client.read_flow_run(UUID(run_id))
-        except (ObjectNotFound, ValueError):
-            return None
-        return run_info(run), str(run.deployment_id or "") or None
+    try:
+        path = f"/flow_runs/{UUID(run_id)}"
+    except ValueError:
+        return None
+    async with HttpApi() as api:
+        run = await api.get(path)
+    return None if run is None else (told_run(run), run["deployment_id"])
 
 
 async def log_page(run_id: str, *, limit: int, offset: int) -> Sequence[tuple[datetime, int, str]]:
     """Return time, level (as in `logging`) and text of the run's lines, oldest first."""
-    async with connected_client() as client:
-        from prefect.client.schemas.filters import LogFilter  # noqa: PLC0415 - 1.3 s
-
-        wanted = LogFilter.model_validate({"flow_run_id": {"any_": [run_id]}})
-        lines = await client.read_logs(log_filter=wanted, limit=min(limit, 200), offset=offset)
-        return [(line.timestamp, line.level, line.message) for line in lines]
+    order = {"sort": "TIMESTAMP_ASC", "limit": min(limit, _PAGE), "offset": offset}
+    async with HttpApi() as api:
+        lines = await api.query("/logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}, **order})
+    return [(datetime.fromisoformat(line["timestamp"]), line["level"], line["message"]) for line in lines]
 
 
-def _flow(found: DeploymentResponse) -> DeployedFlow:
+def _flow(found: Mapping[str, Any]) -> DeployedFlow:
     return DeployedFlow(
-        deployment_id=str(found.id),
-        name=found.name,
-        description=found.description or "",
-        parameters=dict(found.parameter_openapi_schema or {}),
-        schedules=[str(one.schedule) for one in found.schedules if one.active],
-        tags=list(found.tags),
+        deployment_id=found["id"],
+        name=found["name"],
+        description=found["description"] or "",
+        parameters=found["parameter_openapi_schema"] or {},
+        schedules=[_when(one["schedule"]) for one in found["schedules"] if one["active"]],
+        tags=found["tags"],
     )
+
+
+def _when(schedule: Mapping[str, Any]) -> str:
+    """Return one of Prefect's three kinds of schedule in words."""
+    if "interval" in schedule:
+        times = f"every {schedule['interval']:g} s"
+    else:
+        times = f"cron {schedule['cron']}" if "cron" in schedule else f"rrule {schedule['rrule']}"
+    return f"{times} ({schedule.get('timezone') or 'UTC'})"

@@ -9,6 +9,7 @@ raises `EngineUnreachable` when it does not answer.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 WATCH_POLL: Final = 0.5
 """Seconds between two looks at a run that is being watched."""
+_DEPLOYMENTS: Final[dict[tuple[str | None, str], str]] = {}
+"""Ids of deployments by server and name, as last heard; an id that has gone is asked for anew."""
 _FINAL: Final = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 """Prefect's `TERMINAL_STATES`."""
 
@@ -67,14 +70,35 @@ async def trigger(
     wanted = {"parameters": parameters, "tags": tags, "name": name, "idempotency_key": idempotency_key}
     body = {key: value for key, value in wanted.items() if value is not None}
     async with HttpApi() as api:
-        found, _ = await asyncio.gather(api.get(f"/deployments/name/{quote(deployment)}"), api.prepare())
-        if found is None:
-            raise EngineError(f"no deployment `{deployment}`; `vidra deploy` makes those there are")
-        path = f"/deployments/{found['id']}/create_flow_run"
-        run = await api.post(path, body, repeatable=idempotency_key is not None)
+        known = _DEPLOYMENTS.get(_named(deployment))
+        if known is not None:
+            run = await _create_run(api, known, body)
+            if run is not None:
+                return told_run(run)
+        run = await _create_run(api, await _deployment_id(api, deployment), body)
         if run is None:
             raise EngineError(f"deployment `{deployment}` was deleted just now")
-        return _told(run)
+        return told_run(run)
+
+
+async def _create_run(api: HttpApi, deployment_id: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the new run, or the one that has the idempotency key; None when there is no such deployment."""
+    path = f"/deployments/{deployment_id}/create_flow_run"
+    return await api.post(path, body, repeatable="idempotency_key" in body)
+
+
+async def _deployment_id(api: HttpApi, deployment: str) -> str:
+    found, _ = await asyncio.gather(api.get(f"/deployments/name/{quote(deployment)}"), api.prepare())
+    if found is None:
+        _DEPLOYMENTS.pop(_named(deployment), None)
+        raise EngineError(f"no deployment `{deployment}`; `vidra deploy` makes those there are")
+    known: str = found["id"]
+    _DEPLOYMENTS[_named(deployment)] = known
+    return known
+
+
+def _named(deployment: str) -> tuple[str | None, str]:
+    return os.environ.get("PREFECT_API_URL"), deployment
 
 
 async def cancel(flow_run_id: str) -> RunInfo:
@@ -166,14 +190,14 @@ async def _record(api: HttpApi, flow_run_id: str) -> RunInfo:
         run = None
     if run is None:
         raise _unknown(flow_run_id)
-    return _told(run)
+    return told_run(run)
 
 
 def _unknown(flow_run_id: str) -> EngineError:
     return EngineError(f"no flow run `{flow_run_id}`; `vidra flow runs` lists those there are")
 
 
-def _told(run: Mapping[str, Any]) -> RunInfo:
+def told_run(run: Mapping[str, Any]) -> RunInfo:
     """Return what a person sees of a run as the API tells it."""
     state = run["state"] or {"type": "PENDING", "name": "Pending", "message": None}
     return RunInfo(
