@@ -26,7 +26,7 @@ class TmdbSettings(Section):
     )
     language: NonEmptyStr = Field(default="en-US", description="Language of the texts, as TMDB spells it.")
     url: ServiceUrl = Field(default="https://api.themoviedb.org/3", description="Where TMDB is.")
-    per_second: Annotated[int, Field(ge=1, le=40)] = Field(
+    per_second: Annotated[int, Field(ge=2, le=40)] = Field(
         default=40, description="Requests in any second at most, of all runs with the same key together."
     )
     per_sync: Annotated[int, Field(ge=1, le=100_000)] = Field(

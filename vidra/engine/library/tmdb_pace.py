@@ -20,14 +20,14 @@ GOOD_FOR_S: Final = 0.25
 
 
 def tmdb_limit(key: SecretStr, per_second: int) -> GlobalLimit:
-    """Return the rate limit of a key; its name tells nothing about the key.
+    """Return the rate limit of a key, for 2 or more a second; its name tells nothing about the key.
 
     In any second at most a batch, and what came back within it and the time a batch may be kept, are used:
     `slots + (1 + GOOD_FOR_S) * rate = per_second`.
     """
     digest = hashlib.sha256(b"vidra-tmdb " + key.get_secret_value().encode()).hexdigest()[:12]
     slots = max(1, int(per_second * BATCH))
-    rate = max((per_second - slots) / (1 + GOOD_FOR_S), 0.5)
+    rate = (per_second - slots) / (1 + GOOD_FOR_S)
     return GlobalLimit(name=f"vidra-tmdb-{digest}", slots=slots, per_second=rate)
 
 
