@@ -19,10 +19,12 @@ def test_a_sync_fills_gaps_at_the_pace_of_the_key(
 ) -> None:
     """Through a Prefect rate limit; without a key the sync is complete all the same and says what to do."""
     fake, tmdb = plex_with_library(), FakeTmdb()
+    for number in range(100, 130):
+        fake.add("1", "movie", number, f"Film {number}", Guid=[{"id": f"tmdb://{number}"}])
     with served(fake.app()) as server, served(tmdb.app()) as database:
         workshop.write_config(
             "credentials: {place: file}\nconnections: {probe_timeout: 1, budget: 4}\n"
-            f"library: {{tmdb: {{active: true, url: '{database.url}/3'}}}}\n"
+            f"library: {{tmdb: {{active: true, per_second: 20, url: '{database.url}/3'}}}}\n"
         )
         add_plex(workshop, server.url)
         without = flow_run(run("library-sync")).state.message
@@ -32,12 +34,14 @@ def test_a_sync_fills_gaps_at_the_pace_of_the_key(
     assert "complete" in without
     assert "vidra library tmdb login" in without
     assert "TMDB" not in with_key
-    assert tmdb.asked == ["movie/603"]
+    assert len(tmdb.asked) == len(set(tmdb.asked)) == 31
+    busiest = max(sum(0 <= later - one < 1 for later in tmdb.moments) for one in tmdb.moments)
+    assert busiest <= 20
     with Library(load_settings().storage) as library:
         assert full(library.find("imdb://tt0133093"))["summary"] == "A hacker learns."
     limits = ask_prefect("/v2/concurrency_limits/filter", {})
     (limit,) = [one for one in limits if one["name"].startswith("vidra-tmdb-")]
-    assert (limit["limit"], limit["slot_decay_per_second"]) == (8, 25.6)
+    assert (limit["limit"], limit["slot_decay_per_second"]) == (4, 12.8)
 
 
 def test_a_key_that_is_refused_leaves_the_library_complete(
