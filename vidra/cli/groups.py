@@ -54,6 +54,11 @@ APPS: Final[Sequence[LazyApp]] = (
         help="See what was downloaded or deleted, and take over libraries.",
     ),
     LazyApp(
+        name="retention",
+        module="vidra.cli.retention",
+        help="See which downloads retention lets go, and let them go.",
+    ),
+    LazyApp(
         name="up",
         module="vidra.cli.up",
         help="Run server, schedules, worker and API until Ctrl-C, SIGTERM or `vidra down`.",

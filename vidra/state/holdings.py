@@ -53,6 +53,8 @@ class Tombstone(Record):
     url: str | None = None
     title: str | None = None
     lists: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """Files that retention has yet to remove; absolute."""
 
 
 class Holdings:
@@ -155,6 +157,43 @@ class Holdings:
 
         self._store.transact(decide)
         return len(fresh)
+
+    def let_go(self, holding: Holding, *, files: Sequence[str], reason: str) -> bool:
+        """Bury an item together with the files that are to be removed now; return whether that was done.
+
+        It is not if the holding changed since it was read: another subscription names it, or it came anew.
+        The archive has the key before anything else happens.
+        """
+        self._archive.add(holding.key)
+        done: list[bool] = []
+
+        def decide(tables: Tables) -> Sequence[Put]:
+            done.clear()
+            if _record(Holding, tables.get(_HELD, holding.key)) != holding:
+                return []
+            done.append(True)
+            stone = self._tombstone(holding.key, holding, reason)
+            buried = stone.model_copy(update={"files": tuple(files)})
+            return [(_BURIED, holding.key, _document(buried)), (_HELD, holding.key, None)]
+
+        self._store.transact(decide)
+        return bool(done)
+
+    def unfinished(self) -> Sequence[Tombstone]:
+        """Return the buried items some of whose files retention has yet to remove."""
+        return [stone for stone in self.tombstones().values() if stone.files]
+
+    def removed(self, keys: Iterable[str]) -> None:
+        """Note that the files of these buried items are gone, or shall stay."""
+
+        def decide(tables: Tables) -> Iterator[Put]:
+            for key in wanted:
+                stone = _record(Tombstone, tables.get(_BURIED, key))
+                if stone is not None and stone.files:
+                    yield _BURIED, key, _document(stone.model_copy(update={"files": ()}))
+
+        wanted = list(dict.fromkeys(keys))
+        self._store.transact(lambda tables: list(decide(tables)))
 
     def tombstones(self) -> Mapping[str, Tombstone]:
         """Return what was deleted on purpose, by key."""
