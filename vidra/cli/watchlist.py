@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,12 +12,9 @@ from vidra.cli.columns import columns, output_width
 from vidra.cli.invocation import Invocation
 from vidra.cli.progress.wording import clean
 from vidra.cli.source_access import sources_opened
-from vidra.errors import AuthRequired, UsageError
 
 if TYPE_CHECKING:
     from vidra.servers.interface import Item
-    from vidra.servers.plex_discover import PlexDiscover
-    from vidra.settings import Settings
 
 app = typer.Typer(name="watchlist", help="Show and change an account's watchlist.", no_args_is_help=True)
 
@@ -30,7 +24,6 @@ Source = Annotated[
 CatalogueId = Annotated[
     str, typer.Argument(metavar="ID", help="Id in Plex's catalogue, or `plex://movie/…`.")
 ]
-_CATALOGUE_ID = re.compile(r"(?:plex://[a-z]+/)?([0-9a-f]{24}|[0-9]{1,12})\Z")
 
 
 @app.command("ls")
@@ -41,26 +34,18 @@ def list_watchlist(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array instead.")] = False,
 ) -> None:
     """List what is on the watchlist."""
+    from vidra.engine.library.watchlist import open_watchlist, watchlist_page  # noqa: PLC0415 - 0.2 s
+
     settings = Invocation.of(ctx).settings()
 
     async def work() -> list[Item]:
         """Ask for the list."""
-        async with _discover(settings, source) as discover:
+        async with sources_opened(settings) as room, open_watchlist(room, source) as discover:
             return list(await discover.watchlist())
 
     found = asyncio.run(work())
     if as_json:
-        pages = [
-            {
-                "id": item.id,
-                "kind": item.kind.value,
-                "title": item.title,
-                "year": item.year,
-                "guids": item.guids,
-            }
-            for item in found
-        ]
-        typer.echo(json.dumps(pages, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps([watchlist_page(item) for item in found], indent=2, ensure_ascii=False))
         return
     rows = [(item.id, item.kind.value, str(item.year or ""), clean(item.title)) for item in found]
     typer.echo("\n".join(columns(("ID", "KIND", "YEAR", "TITLE"), rows, width=output_width())))
@@ -80,52 +65,14 @@ def remove(ctx: typer.Context, item: CatalogueId, *, source: Source = None) -> N
     typer.echo(f"{item} is off the watchlist")
 
 
-def _page(item: Item) -> dict[str, object]:
-    return {
-        "id": item.id,
-        "kind": item.kind.value,
-        "title": item.title,
-        "year": item.year,
-        "guids": item.guids,
-    }
-
-
 def _change(ctx: typer.Context, item: str, source: str | None, *, adding: bool) -> None:
-    settings, found = Invocation.of(ctx).settings(), _CATALOGUE_ID.match(item)
-    if found is None:
-        raise UsageError(f"watchlist item {item!r}: expected an id as `vidra library watchlist ls` shows it")
+    from vidra.engine.library.watchlist import catalogue_id, open_watchlist  # noqa: PLC0415 - 0.2 s
+
+    settings, wanted = Invocation.of(ctx).settings(), catalogue_id(item)
 
     async def work() -> None:
         """Change the list."""
-        async with _discover(settings, source) as discover:
-            await (discover.add(found[1]) if adding else discover.remove(found[1]))
+        async with sources_opened(settings) as room, open_watchlist(room, source) as discover:
+            await (discover.add(wanted) if adding else discover.remove(wanted))
 
     asyncio.run(work())
-
-
-@asynccontextmanager
-async def _discover(settings: Settings, source: str | None) -> AsyncIterator[PlexDiscover]:
-    from vidra.engine.source_access import ACCOUNT_TOKEN, scope_of  # noqa: PLC0415 - 0.2 s
-    from vidra.servers.plex_discover import CallForm, PlexDiscover  # noqa: PLC0415 - the same
-    from vidra.state.source_interface import SourceKind  # noqa: PLC0415 - the same
-
-    async with sources_opened(settings) as room:
-        known = [one.source_id for one in room.store.list() if one.type is SourceKind.PLEX]
-        wanted = [one for one in known if source in {None, one}]
-        if len(wanted) != 1:
-            listed = ", ".join(f"`{one}`" for one in known) or "none"
-            raise UsageError(f"--source: expected one Plex source; there are: {listed}")
-        token = room.credentials.load(scope_of(wanted[0]), ACCOUNT_TOKEN)
-        if token is None:
-            raise AuthRequired(
-                f"source `{wanted[0]}` has no account token: sign in with `vidra source login`"
-            )
-        library = settings.library
-        yield PlexDiscover(
-            client=room.client,
-            identity=room.identity,
-            token=token,
-            form=CallForm(library.watchlist_form.value),
-            base=library.discover_url,
-            clock=room.clock,
-        )

@@ -12,11 +12,21 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
-from vidra.api.generic import backend_streams, backends, library, library_media, routes, sources, streams
+from vidra.api.generic import (
+    backend_streams,
+    backends,
+    library,
+    library_media,
+    library_watchlist,
+    routes,
+    sources,
+    streams,
+)
 
 ROUTERS: Final[Sequence[APIRouter]] = (
     library.router,
     library_media.router,
+    library_watchlist.router,
     routes.router,
     sources.router,
     streams.router,
