@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help demo test test-long check gates format bench docs build clean
+.PHONY: help demo test test-long check gates format bench docs build bundle bundle-check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,13 @@ docs: $(READY)  ## write again what is generated: default configuration, schema,
 
 build: $(READY)  ## build the wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+bundle: $(READY)  ## one file without Python: dist/vidra, see docs/bundle.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bundle]'
+	$(BIN)/pyinstaller --noconfirm --distpath dist --workpath build/bundle deployments/bundle/vidra.spec
+
+bundle-check: bundle  ## build the one file and run the whole engine inside it
+	VIDRA_BUNDLE=dist/vidra $(BIN)/python -m pytest -m long tests/backends/test_bundle.py --timeout 1800
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) dist build .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
