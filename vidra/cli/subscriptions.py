@@ -226,6 +226,8 @@ def _show_plan(name: str, plan: Mapping[str, Any], *, every: bool) -> None:
     ]
     if rows:
         typer.echo("\n".join(columns(("", "PUBLISHED", "TITLE", "WHY"), rows, width=output_width())))
+    for removal in plan.get("removals", ()):
+        typer.echo(f"retention would remove {removal['path']}: {removal['reason']}")
 
 
 def _row(card: SubscriptionCard) -> tuple[str, ...]:
