@@ -21,6 +21,7 @@ from tasks.list_sessions import ListSessions
 from tasks.politeness import Politeness
 from tasks.records import job_metadata, stored_entry
 from tasks.reporting import RunLogger
+from tasks.retention import foresee, let_go
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.submission import submit
 from vidra.errors import JobConflict, SitePaused, UsageError, VidraError
@@ -156,7 +157,8 @@ class Expansion:
             listings = await self.sessions.list_all(name, own, self.politeness)
         plan = self._plan(name, own, listings)
         if self.request.dry_run:
-            self.book.keep_plan(self.run_id, plan_document(name, plan))
+            removals = await foresee(name, self.settings, self.log)
+            self.book.keep_plan(self.run_id, {**plan_document(name, plan), "removals": removals})
             await publish_expansion(name, plan)
             return Outcome(result=OK, plan=plan)
         doubt = suspicion(plan, held_before=self.book.standing(name).held)
@@ -169,6 +171,7 @@ class Expansion:
             jobs.append(self._store_job(name, own, plan, listings))
         done = [await self._work_on(job_id) for job_id in jobs]
         self._prune(name)
+        await let_go(name, self.settings, self.log)
         if plan.downloads:
             await publish_expansion(name, plan)
         return self._summed_up(plan, [job for job in done if job is not None])
