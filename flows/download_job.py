@@ -13,6 +13,7 @@ from tasks.artifacts import publish_plan
 from tasks.downloads import carry_out
 from tasks.job_work import JobWork, open_job
 from tasks.listing import list_entries
+from tasks.notices import tell_end
 from vidra.errors import VidraError
 from vidra.media.request import DownloadRequest
 from vidra.redaction import redact_url
@@ -37,11 +38,13 @@ async def download_job(request: DownloadRequest) -> State[None]:
     none did; the job record, not this state, is the truth about the job.
     """
     work = open_job(request, run_logger=get_run_logger(), flow_run_id=flow_run.get_id())
+    dry_run = request.dry_run or work.job.dry_run
     try:
-        dry_run = request.dry_run or work.job.dry_run
-        await _download(work, dry_run=dry_run, asked_here=request.job_id is None)
-    except VidraError as error:
-        work.fail(error)
+        try:
+            await _download(work, dry_run=dry_run, asked_here=request.job_id is None)
+        except VidraError as error:
+            work.fail(error)
+        await tell_end(work, dry_run=dry_run)
     except (asyncio.CancelledError, KeyboardInterrupt):
         work.interrupt()
         raise

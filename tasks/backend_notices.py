@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from tasks.reporting import RunLogger
 from vidra.engine.backend_recorder import STATUS
+from vidra.engine.notifying import asend
+from vidra.notices import Notice
 from vidra.redaction import redact
 from vidra.settings import Settings
 from vidra.settings.backends import BackendSettings, NotifyOn
+from vidra.settings.notices import NoticeEvent
 from vidra.state.backend_health import BackendHappening
 from vidra.supervisor.interface import BackendState
 
+_GOOD: Final = frozenset({NotifyOn.RESTARTED, NotifyOn.RECOVERED, NotifyOn.STEADY_AGAIN})
+"""Told as the end of trouble."""
 _ALWAYS: Final = frozenset({NotifyOn.GAVE_UP, NotifyOn.LEFTOVERS})
 """Told each time: after these nothing goes on by itself."""
 
@@ -70,10 +75,24 @@ def kind_of(event: BackendHappening) -> NotifyOn | None:
     return None
 
 
-async def send(notice: BackendNotice, settings: Settings, logger: RunLogger) -> None:
-    """Tell the owner. Until there are channels to tell through, the run's log is where it is told."""
-    del settings
-    logger.warning("%s: %s", notice.title, notice.text)
+async def send(notices: Sequence[BackendNotice], settings: Settings, logger: RunLogger) -> None:
+    """Tell the owner through the channels, and in the run's log."""
+    for notice in notices:
+        logger.warning("%s: %s", notice.title, notice.text)
+    await asend([_told(notice) for notice in notices], settings)
+
+
+def _told(notice: BackendNotice) -> Notice:
+    good = notice.kind in _GOOD
+    return Notice(
+        event=NoticeEvent.SERVER_UP if good else NoticeEvent.SERVER_DOWN,
+        subject=f"backend:{notice.name}",
+        title=notice.title,
+        text=notice.text,
+        facts={"kind": notice.kind.value},
+        at=datetime.fromisoformat(notice.at),
+        trouble="" if good else notice.kind.value,
+    )
 
 
 def _notice(event: BackendHappening, kind: NotifyOn) -> BackendNotice:

@@ -94,8 +94,7 @@ class BackendWatch:
                 payload={"backend": happening.name, "at": happening.at, **happening.facts},
             )
         notices, last = due_notices(news.events, self._settings.backends, told.last)
-        for notice in notices:
-            await send(notice, self._settings, self._logger)
+        await send(notices, self._settings, self._logger)
         if news.events or news.latest != told.number:
             self._health.tell(Told(number=news.latest, last=last, states=told.states))
         return len(news.events)

@@ -79,8 +79,7 @@ class ConnectionWork:
 
     async def notify(self, checked: Sequence[Checked]) -> None:
         """Tell the owner what a person has to know."""
-        for notice in due_notices(checked):
-            await send(notice, self.room.settings, self._logger)
+        await send(due_notices(checked), self.room.settings, self._logger)
 
     async def remind_servers(self) -> None:
         """Ask for another try where servers were away when files arrived or something was watched."""

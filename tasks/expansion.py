@@ -22,6 +22,7 @@ from tasks.politeness import Politeness
 from tasks.records import job_metadata, stored_entry
 from tasks.reporting import RunLogger
 from tasks.retention import foresee, let_go
+from tasks.subscription_notices import RunNotices
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.submission import submit
 from vidra.errors import JobConflict, SitePaused, UsageError, VidraError
@@ -82,6 +83,7 @@ class Expansion:
         self.politeness = Politeness(settings, state, flow_run_id=run_id, say=log.warning)
         self.sessions = ListSessions(settings, log=log, size=LISTS_AT_ONCE)
         self.outcomes: dict[str, Outcome] = {}
+        self.notices = RunNotices(settings, silent=request.dry_run)
         self._listing, self._working = asyncio.Semaphore(LISTS_AT_ONCE), asyncio.Semaphore(JOBS_AT_ONCE)
         self._slots = asyncio.Semaphore(settings.downloads.concurrency)
         self._addresses: tuple[int, Mapping[str, str]] = (-1, {})
@@ -105,6 +107,7 @@ class Expansion:
         async with asyncio.TaskGroup() as group:
             for name in self.names():
                 group.create_task(self._alone(name))
+        await self.notices.tell()
 
     def final_state(self) -> FlowState[None]:
         """Return the Prefect state that says how it went; failures are told, not raised."""
@@ -135,6 +138,7 @@ class Expansion:
         if not lock.try_acquire():
             self.outcomes[name] = Outcome(result=SKIPPED, message=f"being worked on ({lock.holder()})")
             return
+        self.notices.started(name)
         try:
             outcome = await self._expand(name)
         except SitePaused as paused:
@@ -288,6 +292,15 @@ class Expansion:
         level("%s: %s", name, _told(outcome))
         if self.request.dry_run:
             return
+        last, bad = self.book.standing(name).last_run, outcome.result in {*_BAD, PARTIAL}
+        self.notices.ended(
+            name,
+            error=(outcome.message or outcome.result) if bad else None,
+            refused=outcome.result == REFUSED,
+            well=outcome.result == OK,
+            was_bad=last is not None and last.result in _BAD,
+            entries=self.state.entries(outcome.job.job_id).all() if outcome.job else (),
+        )
         plan = outcome.plan
         gone_through = plan is not None and outcome.result not in _BAD
         self.book.note(

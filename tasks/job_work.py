@@ -21,17 +21,20 @@ from tasks.reporting import JobReporter, RunLogger
 from tasks.sessions import SessionPool
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.leftovers import discard_partials
+from vidra.engine.notifying import keep
 from vidra.engine.resolution import resolve_job
 from vidra.engine.selection import due, selected
 from vidra.engine.submission import submit
-from vidra.errors import JobConflict, LeftOut, SitePaused, VidraError
+from vidra.errors import DiskFull, JobConflict, LeftOut, SitePaused, VidraError
 from vidra.media.episodes import orders_of_the_day
 from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal
 from vidra.media.options import MediaOptions
 from vidra.media.request import DownloadRequest
 from vidra.media.session import MediaSession
+from vidra.notices import Notice
 from vidra.redaction import redact
 from vidra.settings import Settings, load_settings
+from vidra.settings.notices import NoticeEvent
 from vidra.state import FileState, JobLock, open_configured_state
 from vidra.state.interface import TERMINAL, DesiredState, Entry, EntryStatus, Job, JobKind, JobStatus
 
@@ -69,6 +72,7 @@ class JobWork:
             say=lambda text: self.reporter.log(LogLevel.WARNING, text),
         )
         self._put_off: list[SitePaused] = []
+        self._full = False
 
     @property
     def job_id(self) -> str:
@@ -188,6 +192,7 @@ class JobWork:
         """Record why an entry failed."""
         self.reporter.failed(entry, error)
         self.ledger.failed(entry, error)
+        self._keep_disk_full(error)
 
     def record(self, entry: Entry, media: DownloadedMedia) -> None:
         """Record a verified download: the archive first, as it may say more than the job, never less."""
@@ -226,6 +231,7 @@ class JobWork:
             self.put_off(error)
             self.finish()
             return
+        self._keep_disk_full(error)
         text = redact(str(error))
         self.reporter.log(LogLevel.ERROR, text)
         self._end(JobStatus.FAILED, text)
@@ -285,6 +291,19 @@ class JobWork:
             resume_at=resume_at,
             finished_at=iso(SYSTEM_CLOCK.now()),
         )
+
+    def _keep_disk_full(self, error: BaseException) -> None:
+        """Have a full disk told at the end of the run, once."""
+        if not isinstance(error, DiskFull) or self._full:
+            return
+        self._full = True
+        name = self.job.subscription
+        subject = f"subscription:{name}" if name else f"job:{self.job_id}"
+        notice = Notice(
+            event=NoticeEvent.DISK_FULL, subject=subject, title="No room for downloads", text=str(error),
+            at=SYSTEM_CLOCK.now(),
+        )  # fmt: skip
+        keep([notice], self.settings)
 
     def _log(self, level: LogLevel, message: str) -> None:
         self.reporter.log(level, message, entry=getattr(self._at_work, "entry", None))

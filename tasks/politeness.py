@@ -9,11 +9,15 @@ from typing import Final, TypeVar
 
 import anyio
 
+from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.breakers import Breakers, PausedSite, rule_of
+from vidra.engine.notifying import keep
 from vidra.engine.sites import site_of
 from vidra.engine.slots import Slots
 from vidra.errors import MediaError, SitePaused, SlowDown
+from vidra.notices import Notice
 from vidra.settings import Settings
+from vidra.settings.notices import NoticeEvent
 from vidra.state import FileState
 
 T = TypeVar("T")
@@ -30,11 +34,14 @@ class Politeness:
         self, settings: Settings, state: FileState, *, flow_run_id: str | None, say: Callable[[str], None]
     ) -> None:
         """`say` hears of every site that this run made us leave alone."""
+        self._settings = settings
         self._limits, self._run, self._say = settings.limits, flow_run_id or "run", say
         self._refused: Counter[str] = Counter()
         self._cap = settings.downloads.retry_after_cap
         self._slots = Slots(settings.limits, flow_run_id=flow_run_id, home=settings.storage.prefect_home)
-        self._breakers = Breakers(state, rule=rule_of(settings.limits), on_pause=self._tell)
+        self._breakers = Breakers(
+            state, rule=rule_of(settings.limits), on_pause=self._tell, on_free=self._tell_freed
+        )
 
     @asynccontextmanager
     async def asking(self, url: str, *, who: object) -> AsyncIterator[None]:
@@ -91,6 +98,17 @@ class Politeness:
 
     def _tell(self, paused: PausedSite) -> None:
         self._say(f"{paused.site} is left alone until {paused.until}: {paused.reason}")
+        self._keep(NoticeEvent.SITE_BLOCKED, paused.site, f"left alone until {paused.until}", paused.reason)
+
+    def _tell_freed(self, site: str) -> None:
+        self._keep(NoticeEvent.SITE_FREED, site, "answers again", "")
+
+    def _keep(self, event: NoticeEvent, site: str, title: str, text: str) -> None:
+        """Have it told at the end of the run."""
+        notice = Notice(
+            event=event, subject=f"site:{site}", title=f"{site}: {title}", text=text, at=SYSTEM_CLOCK.now()
+        )
+        keep([notice], self._settings)
 
     def _leaves_alone(self, url: str) -> bool:
         """Whether the site is being left alone, or somebody tries it just now."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.reporting import RunLogger
+from vidra.clock import SYSTEM_CLOCK
+from vidra.engine.notifying import asend
 from vidra.engine.source_checks import Checked
 from vidra.engine.source_view import connection_rows
+from vidra.notices import Notice
 from vidra.redaction import redact
 from vidra.settings import Settings
+from vidra.settings.notices import NoticeEvent
 from vidra.state.source_interface import AuthState, SourceEvent, SourceEventKind
 
 
@@ -32,10 +36,22 @@ def due_notices(checked: Iterable[Checked]) -> list[SourceNotice]:
     return [notice for one in checked for event in one.events if (notice := _notice(one, event)) is not None]
 
 
-async def send(notice: SourceNotice, settings: Settings, logger: RunLogger) -> None:
-    """Tell the owner. Until there are channels to tell through, the run's log is where it is told."""
-    del settings
-    logger.warning("%s: %s", notice.title, notice.text)
+async def send(notices: Sequence[SourceNotice], settings: Settings, logger: RunLogger) -> None:
+    """Tell the owner through the channels, and in the run's log."""
+    for notice in notices:
+        logger.warning("%s: %s", notice.title, notice.text)
+    await asend([_for_channels(notice) for notice in notices], settings)
+
+
+def _for_channels(notice: SourceNotice) -> Notice:
+    return Notice(
+        event=NoticeEvent.SERVER_UP if notice.good else NoticeEvent.SERVER_DOWN,
+        subject=f"source:{notice.source_id}",
+        title=notice.title,
+        text=notice.text,
+        at=SYSTEM_CLOCK.now(),
+        trouble="" if notice.good else notice.title,
+    )
 
 
 def _notice(checked: Checked, event: SourceEvent) -> SourceNotice | None:

@@ -89,9 +89,13 @@ class Breakers:
         rule: Rule,
         clock: Clock = SYSTEM_CLOCK,
         on_pause: Callable[[PausedSite], None] = lambda _: None,
+        on_free: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`on_pause` hears of a site that is left alone from now on, on the thread that found out."""
-        self._on_pause = on_pause
+        """Set up; the callbacks are called on the thread that found out.
+
+        `on_pause` hears of a site that is left alone from now on, `on_free` of one that answers again.
+        """
+        self._on_pause, self._on_free = on_pause, on_free
         self._db = state.database(FILE)
         self._table = self._db.table(TABLE, unique="site")
         self._rule, self._clock = rule, clock
@@ -165,8 +169,11 @@ class Breakers:
 
     def _settle(self, site: str, step: Callable[[Breaker], Breaker]) -> None:
         known = self._read(site)
-        if step(known) != known:
-            self._change(site, step)
+        if step(known) == known:
+            return
+        after = self._change(site, step)
+        if known.phase is not Phase.CLOSED and after.phase is Phase.CLOSED:
+            self._on_free(site)
 
     def _read(self, site: str) -> Breaker:
         return _breaker(self._table.look_up(site))

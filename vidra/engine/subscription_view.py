@@ -85,18 +85,24 @@ def troubles(card: SubscriptionCard, settings: Settings, *, clock: Clock = SYSTE
             check_url(url, policy)
         except UsageError as error:
             found.append(str(error))
-    if own.cookies.use is not CookieUse.NEVER and own.cookies.file is not None:
-        try:
-            term = cookie_term(own.cookies.file, own.urls)
-            warning = term.warning(now=clock.now(), warn_days=own.cookies.warn_days)
-        except VidraError as error:
-            warning = str(error)
-        if warning:
-            found.append(warning)
+    if warning := cookie_warning(own, clock=clock):
+        found.append(warning)
     last = card.standing.last_run
     if last is not None and last.result in {"failed", "refused"}:
         found.append(f"its last run, at {last.started_at[:16]}Z, {last.result}: {last.message}")
     return found
+
+
+def cookie_warning(own: SubscriptionSettings, *, clock: Clock = SYSTEM_CLOCK) -> str | None:
+    """Return what is wrong with the subscription's cookies, or soon will be; None: nothing."""
+    if own.cookies.use is CookieUse.NEVER or own.cookies.file is None:
+        return None
+    try:
+        return cookie_term(own.cookies.file, own.urls).warning(
+            now=clock.now(), warn_days=own.cookies.warn_days
+        )
+    except VidraError as error:
+        return str(error)
 
 
 def _next_run(own: SubscriptionSettings, now: datetime) -> datetime | None:

@@ -18,16 +18,17 @@ from typing import Any, Final
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.backends import backend_records, backends_supervised
 from vidra.engine.commands import JobCommands
-from vidra.engine.declared import declared_deployments
 from vidra.engine.environment import applied, embedded_environment, remote_environment
 from vidra.engine.library.asking import sync_at_start
+from vidra.engine.limits import release_dead_leases
 from vidra.engine.parts import SERVER, SHIM, STARTUP_LIMIT, WORKER, server_part, shim_part, worker_part
 from vidra.engine.recovery import Recovery
 from vidra.engine.running import logs_folder, parts_folder
 from vidra.engine.service_manager import told_service_manager
 from vidra.engine.starter import PrefectStarter
 from vidra.engine.startup_status import Phase, write_status
-from vidra.errors import EngineError, EngineStartFailed, EngineUnreachable
+from vidra.engine.taking_over import take_over
+from vidra.errors import EngineError, EngineStartFailed
 from vidra.settings import Settings, load_secrets
 from vidra.state import open_configured_state
 from vidra.supervisor.interface import BackendEvent, BackendState, StatusChange
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 
 ROUND: Final = 5.0
 """Seconds between two looks for slots that killed runs still hold."""
+TELLING: Final = 15.0
+"""Seconds between two looks for notices whose time has come."""
 _UP: Final = frozenset({BackendState.HEALTHY})
 _OVER: Final = frozenset({BackendState.HEALTHY, BackendState.FAILED, BackendState.FOREIGN})
 
@@ -118,6 +121,8 @@ async def _start(
     await stack.enter_async_context(_background(recovery.keep_going()))
     await sync_at_start(settings)
     await stack.enter_async_context(_background(_keep_releasing(settings.storage.prefect_home)))
+    if settings.notifications.channels:
+        await stack.enter_async_context(_background(_keep_telling(settings)))
     return Ready(api_url=environment["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
 
 
@@ -143,31 +148,31 @@ async def _start_server(supervisor: Supervisor, settings: Settings) -> dict[str,
 
 async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool) -> Recovery:
     """Put Prefect's books in order, declare what runs by itself; return who looks after our jobs."""
-    from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - imports Prefect, 1.3 s
-    from vidra.engine.limits import apply_declared_limits, release_dead_leases  # noqa: PLC0415 - the same
-    from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - the same
-
-    home = settings.storage.prefect_home
-    for run in await reconcile(home, only_ours=shared):
-        log.warning("flow run %s (%s) was dead; it is marked so now", run.name, run.flow_run_id)
-    await release_dead_leases(home)
-    await apply_declared_limits(settings.limits)
-    await apply_deployments(declared_deployments(settings))
+    await take_over(shared=shared)
     state = open_configured_state(settings.storage)
     stack.callback(state.close)
-    return Recovery(state, JobCommands(state, PrefectStarter(), settings=settings), home=home)
+    return Recovery(
+        state, JobCommands(state, PrefectStarter(), settings=settings), home=settings.storage.prefect_home
+    )
 
 
 async def _keep_releasing(home: Path) -> None:
     """Give back the slots of killed runs for as long as the engine is up."""
-    from vidra.engine.limits import release_dead_leases  # noqa: PLC0415 - loaded by now
-
     while True:
         await asyncio.sleep(ROUND)
         try:
             await release_dead_leases(home, only_killed=True)
-        except EngineUnreachable as error:
+        except EngineError as error:
             log.info("slots of killed runs stay taken for now: %s", error)
+
+
+async def _keep_telling(settings: Settings) -> None:
+    """Send digests whose time has come, and what could not be delivered earlier."""
+    from vidra.engine.notifying import asend  # noqa: PLC0415 - brings httpx, which only channels need here
+
+    while True:
+        await asyncio.sleep(TELLING)
+        await asend((), settings)
 
 
 async def _start_shim(supervisor: Supervisor, settings: Settings, environment: dict[str, str]) -> str | None:

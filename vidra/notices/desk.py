@@ -20,7 +20,7 @@ MOST_PENDING: Final = 200
 FIRST_REST, LONGEST_REST = 30.0, 3600.0
 """Seconds until an unreachable channel is tried again: doubled each time, up to the longest."""
 MEMO_LIFE: Final = 14 * 86_400.0
-"""Seconds after which it is forgotten that a trouble was told."""
+"""Seconds after which it is forgotten that a trouble was told, or what waits for a channel that is gone."""
 
 Put = tuple[str, str, Mapping[str, Any] | None]
 
@@ -83,7 +83,8 @@ class Desk:
         for box in shelf.all(PENDING):
             channel = self._channels.get(box["key"])
             if channel is None:
-                yield PENDING, box["key"], None
+                if now - box["since"] > MEMO_LIFE:  # not at once: this process may know older settings
+                    yield PENDING, box["key"], None
             elif box["leased_until"] <= now and (hurry or box["again_at"] <= now) and self._is_full(box, now):
                 parcel_id = uuid.uuid4().hex
                 parcels.append(
