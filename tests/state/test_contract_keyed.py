@@ -105,8 +105,9 @@ def test_a_transaction_that_fails_changes_nothing(store: KeyedStore) -> None:
 def test_the_revision_differs_after_every_change(store: KeyedStore) -> None:
     """And not without one."""
     seen = [store.revision()]
-    for puts in ([("a", "1", {"n": 1})], [("a", "1", {"n": 2})], [("b", "1", {})], [("a", "1", None)]):
-        store.put(puts)
+    puts: list[Put] = [("a", "1", {"n": 1}), ("a", "1", {"n": 2}), ("b", "1", {}), ("a", "1", None)]
+    for put in puts:
+        store.put([put])
         seen.append(store.revision())
         assert store.revision() == seen[-1]
     assert len(set(seen)) == 5

@@ -148,7 +148,7 @@ def merged(old: ItemRecord | None, new: ItemRecord, *, keep_watch: bool) -> Item
     if looked is not None and old.get("updated") == new.get("updated"):
         new = replaced(new, details=old.get("details", ""), looked=looked)
     if "filled_at" in old and old.get("guids") == new.get("guids"):
-        new = replaced(new, **{name: old[name] for name in _FILLED if name in old})
+        new = replaced(new, **{name: value for name, value in old.items() if name in _FILLED})
     if keep_watch or (old.get("carried") and not has_watch_state(new)):
         return with_watch(new, watch_fields(old))
     if old.get("watched") and not new.get("watched") and _plays(new) >= max(1, _plays(old)):
