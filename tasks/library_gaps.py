@@ -118,8 +118,8 @@ async def fill_gaps(settings: Settings, source: str, run_logger: RunLogger) -> s
     """
     key = await asyncio.to_thread(tmdb_key, settings)
     if key is None:
-        return "library.tmdb is active, but there is no key: `vidra library tmdb login`, or VIDRA_TMDB_KEY"
-    wanted = settings.library.tmdb
+        return "`tmdb.active` is set, but there is no key: `vidra library tmdb login`, or VIDRA_TMDB_KEY"
+    wanted = settings.tmdb
     pace = TmdbPace(tmdb_limit(key, wanted.per_second))
     cache, shelf = open_tmdb_cache(settings.storage), open_shelf(settings.storage, source)
     try:

@@ -140,7 +140,7 @@ class LibraryWork:
         if outcome.status is not None and outcome.status.state is SyncState.COMPLETE:
             moment = iso(SYSTEM_CLOCK.now())
             await asyncio.to_thread(lambda: self.room.store.update(source, last_sync=moment))
-        if self.settings.library.tmdb.active and not outcome.failed:
+        if self.settings.tmdb.active and not outcome.failed:
             outcome = replace(outcome, remark=await fill_gaps(self.settings, source, self._logger))
         return outcome
 

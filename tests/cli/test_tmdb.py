@@ -17,7 +17,7 @@ def test_a_key_is_tried_kept_and_forgotten(vidra: Vidra, home: Path, monkeypatch
     """A wrong one is not kept; the environment wins over the kept one; nothing shows it."""
     with served(FakeTmdb().app()) as tmdb:
         config = home / "vidra.yaml"
-        config.write_text(f"credentials: {{place: file}}\nlibrary: {{tmdb: {{url: '{tmdb.url}/3'}}}}\n")
+        config.write_text(f"credentials: {{place: file}}\ntmdb: {{url: '{tmdb.url}/3'}}\n")
         monkeypatch.setenv("VIDRA_CONFIG", str(config))
         monkeypatch.setenv("THE_KEY", "wrong-key-0000")
         wrong = vidra("library", "tmdb", "login", "--secret-env", "THE_KEY")
@@ -26,7 +26,7 @@ def test_a_key_is_tried_kept_and_forgotten(vidra: Vidra, home: Path, monkeypatch
         monkeypatch.setenv("THE_KEY", KEY)
         right = vidra("library", "tmdb", "login", "--secret-env", "THE_KEY")
     assert right.code == 0, right.err
-    assert "library.tmdb.active" in right.err
+    assert "tmdb.active" in right.err
     assert KEY not in right.out + right.err + wrong.err
     kept = tmdb_key(load_settings())
     assert kept is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import SecretStr
 
 from tests.flows.test_connection_scoring import add_plex, run
 from tests.flows.workshop import Workshop, ask_prefect, flow_run
@@ -10,6 +11,7 @@ from tests.servers.fake_tmdb import KEY, FakeTmdb
 from tests.servers.serving import served
 from tests.servers.sources import plex_with_library
 from vidra.engine.library.reading import Library
+from vidra.engine.library.tmdb_pace import tmdb_limit
 from vidra.library.pages import full
 from vidra.settings import load_settings
 
@@ -24,7 +26,7 @@ def test_a_sync_fills_gaps_at_the_pace_of_the_key(
     with served(fake.app()) as server, served(tmdb.app()) as database:
         workshop.write_config(
             "credentials: {place: file}\nconnections: {probe_timeout: 1, budget: 4}\n"
-            f"library: {{tmdb: {{active: true, per_second: 20, url: '{database.url}/3'}}}}\n"
+            f"tmdb: {{active: true, per_second: 20, url: '{database.url}/3'}}\n"
         )
         add_plex(workshop, server.url)
         without = flow_run(run("library-sync")).state.message
@@ -40,7 +42,7 @@ def test_a_sync_fills_gaps_at_the_pace_of_the_key(
     with Library(load_settings().storage) as library:
         assert full(library.find("imdb://tt0133093"))["summary"] == "A hacker learns."
     limits = ask_prefect("/v2/concurrency_limits/filter", {})
-    (limit,) = [one for one in limits if one["name"].startswith("vidra-tmdb-")]
+    (limit,) = [one for one in limits if one["name"] == tmdb_limit(SecretStr(KEY), 20).name]
     assert (limit["limit"], limit["slot_decay_per_second"]) == (4, 12.8)
 
 
@@ -52,7 +54,7 @@ def test_a_key_that_is_refused_leaves_the_library_complete(
     with served(plex_with_library().app()) as server, served(FakeTmdb().app()) as database:
         workshop.write_config(
             "credentials: {place: file}\nconnections: {probe_timeout: 1, budget: 4}\n"
-            f"library: {{tmdb: {{active: true, url: '{database.url}/3'}}}}\n"
+            f"tmdb: {{active: true, url: '{database.url}/3'}}\n"
         )
         add_plex(workshop, server.url)
         message = flow_run(run("library-sync")).state.message

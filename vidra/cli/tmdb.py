@@ -35,8 +35,8 @@ def login(
     key = SecretStr(read_secret("key of The Movie Database", file=file, variable=variable).strip())
     asyncio.run(check_key(settings, key))
     typer.echo(f"the key works; kept in the {save_key(settings, key)}")
-    if not settings.library.tmdb.active:
-        typer.echo("It is used once `library.tmdb.active` is true.", err=True)
+    if not settings.tmdb.active:
+        typer.echo("It is used once `tmdb.active` is true.", err=True)
 
 
 @app.command("logout")

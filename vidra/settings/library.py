@@ -11,7 +11,6 @@ from pydantic import ByteSize, Field, model_validator
 from vidra.settings.constraints import Accepts, Bytes, CronText, NonEmptyStr, Seconds, ServiceUrl, Timeout
 from vidra.settings.schedules import QuietHours, ZoneName
 from vidra.settings.section import Section
-from vidra.settings.tmdb import TmdbSettings
 
 
 @unique
@@ -132,9 +131,6 @@ class LibrarySettings(Section):
     )
     discover_url: ServiceUrl = Field(
         default="https://discover.provider.plex.tv", description="Where Plex keeps watchlists."
-    )
-    tmdb: TmdbSettings = Field(
-        default_factory=TmdbSettings, description="Filling gaps from The Movie Database."
     )
     sources: Annotated[Mapping[str, SourceSyncSettings], Accepts("settings by the id of the source")] = Field(
         default_factory=dict, description="What differs for single sources."

@@ -26,6 +26,7 @@ from vidra.settings.server import ServerSettings
 from vidra.settings.sources import SourceId, SourceSettings
 from vidra.settings.storage import StorageSettings
 from vidra.settings.subscriptions import SubscriptionName, SubscriptionSettings
+from vidra.settings.tmdb import TmdbSettings
 
 
 class Settings(Section):
@@ -59,6 +60,9 @@ class Settings(Section):
     )
     library: LibrarySettings = Field(
         default_factory=LibrarySettings, description="How libraries of media servers are kept here."
+    )
+    tmdb: TmdbSettings = Field(
+        default_factory=TmdbSettings, description="Filling gaps in libraries from The Movie Database."
     )
     engine: EngineSettings = Field(
         default_factory=EngineSettings, description="The Prefect side: embedded server or your own."

@@ -14,10 +14,9 @@ class TmdbSettings(Section):
     """What is asked of The Movie Database (TMDB); nothing unless `active`. The key is a secret.
 
     ```yaml
-    library:
-      tmdb:
-        active: true
-        language: de-DE
+    tmdb:
+      active: true
+      language: de-DE
     ```
     """
 
@@ -25,7 +24,9 @@ class TmdbSettings(Section):
         default=False, description="Fill gaps in films and shows after a sync; needs a key of your own."
     )
     language: NonEmptyStr = Field(default="en-US", description="Language of the texts, as TMDB spells it.")
-    url: ServiceUrl = Field(default="https://api.themoviedb.org/3", description="Where TMDB is.")
+    url: ServiceUrl = Field(
+        default="https://api.themoviedb.org/3", description="Where TMDB answers, version 3 of its interface."
+    )
     per_second: Annotated[int, Field(ge=2, le=40)] = Field(
         default=40, description="Requests in any second at most, of all runs with the same key together."
     )

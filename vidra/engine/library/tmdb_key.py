@@ -24,7 +24,7 @@ def tmdb_key(settings: Settings) -> SecretStr | None:
 
 async def check_key(settings: Settings, key: SecretStr) -> None:
     """Raise `AuthRequired` unless TMDB takes the key, and what else can happen to a request."""
-    async with open_tmdb(key, base=settings.library.tmdb.url) as tmdb:
+    async with open_tmdb(key, base=settings.tmdb.url) as tmdb:
         await tmdb.check()
 
 
