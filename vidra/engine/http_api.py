@@ -86,7 +86,7 @@ class HttpApi:
             return  # the request that needs it says what is wrong
 
     async def post(self, path: str, body: Mapping[str, Any], *, repeatable: bool) -> dict[str, Any] | None:
-        """Send the body and return the answer, None for an unknown path.
+        """Send the body and return the answer, None for an unknown path or an empty answer.
 
         `repeatable` says that twice is as good as once: then it is sent again when the line breaks.
         """
@@ -170,7 +170,7 @@ def _certificates(url: str, environ: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _content(response: httpx.Response) -> Any:  # noqa: ANN401 - a JSON value
-    if response.status_code == 404:
+    if response.status_code in {204, 404}:
         return None
     if response.status_code in BUSY:
         raise EngineUnreachable(f"the Prefect server is too busy (HTTP {response.status_code})")

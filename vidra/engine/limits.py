@@ -1,8 +1,8 @@
 """Limits that hold across processes and machines: Prefect's global concurrency limits.
 
 A limit that the server does not know limits nothing, so they are written when the engine starts, and
-those of sites that nobody named when such a site is first met (`vidra.engine.slots`). Imports Prefect
-when used.
+those of sites that nobody named when such a site is first met (`vidra.engine.slots`). Writing them imports
+Prefect when used; giving slots back does without, as `vidra up` does it all the time.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from vidra.engine import owners
 from vidra.engine.deployments import ChangeKind
+from vidra.engine.http_api import HttpApi
 from vidra.engine.runs import connected_client
 from vidra.engine.sites import limits_of
 from vidra.settings import LimitSettings
@@ -127,11 +127,12 @@ async def release_dead_leases(home: Path, *, only_killed: bool = False) -> Seque
     leases = list(_leases(home))
     if not leases:
         return []
-    async with connected_client() as client:
+    async with HttpApi() as api:
         released = []
         for lease, holder in leases:
-            if not await _lives(client, home, holder, unowned=only_killed):
-                await client.release_concurrency_slots_with_lease(UUID(lease))
+            if not await _lives(api, home, holder, unowned=only_killed):
+                path = "/v2/concurrency_limits/decrement-with-lease"
+                await api.post(path, {"lease_id": lease}, repeatable=True)
                 released.append(lease)
         return released
 
@@ -186,18 +187,13 @@ def _leases(home: Path) -> Iterator[tuple[str, dict[str, str] | None]]:
         yield file.stem, (content.get("metadata") or {}).get("holder")
 
 
-async def _lives(client: PrefectClient, home: Path, holder: dict[str, str] | None, *, unowned: bool) -> bool:
+async def _lives(api: HttpApi, home: Path, holder: dict[str, str] | None, *, unowned: bool) -> bool:
     """Whether the holder's process is alive; `unowned` is the answer where none ever said so."""
-    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 - 1.3 s
-
     if holder is None:
         return unowned
     flow_run_id: str | None = holder["id"]
     if holder["type"] == "task_run":
-        try:
-            run = await client.read_task_run(UUID(holder["id"]))
-        except ObjectNotFound:
-            return unowned
-        flow_run_id = None if run.flow_run_id is None else str(run.flow_run_id)
+        run = await api.get(f"/task_runs/{holder['id']}")
+        flow_run_id = None if run is None else run["flow_run_id"]
     owner = None if flow_run_id is None else owners.owner(home, flow_run_id)
     return unowned if owner is None else owner.alive
