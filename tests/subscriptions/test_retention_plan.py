@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 from hypothesis import given
@@ -114,10 +115,7 @@ _ITEMS = st.lists(
 )
 _SHARED = _ITEMS.map(
     lambda items: [
-        Item(**{name: getattr(item, name) for name in Item.__slots__} | {"lists": ("one", "two")})
-        if place % 3 == 0
-        else item
-        for place, item in enumerate(items)
+        replace(item, lists=("one", "two")) if place % 3 == 0 else item for place, item in enumerate(items)
     ]
 )
 _BOUNDS = st.fixed_dictionaries(
