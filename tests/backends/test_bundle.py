@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.api.serving import free_port
+from tests.site.server import MediaSite
 from vidra.cli import bundled
 from vidra.engine.programs import RUN_MODULE, module_command, vidra_command
 
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "deployments" / "bundle" / "vidra.spec").read_text(encoding="utf-8")
 LARGEST = 200_000_000
+PARTS = ("vidra.engine.serve", "vidra.engine.work", "vidra.engine.nursery", "vidra.api.serve")
+CONFIG = """\
+storage:
+  data_dir: {folder}/data
+  cache_dir: {folder}/cache
+downloads:
+  library: {folder}/library
+server:
+  port: {port}
+"""
 
 
 def test_the_spec_declares_what_is_found_by_name() -> None:
@@ -56,31 +75,128 @@ def test_what_dies_with_its_parent_is_not_started_after_its_death() -> None:
     assert (done.returncode, done.stdout) == (1, "")
 
 
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_the_bundle_is_one_file_that_needs_no_python(tmp_path: Path) -> None:
-    """Requirements 48 to 51, 54, 56, 57: built, small enough, and `vidra doctor` inside is content."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bundle:
+    """The one file in a folder of its own, as on a machine where there is nothing else."""
+
+    program: Path
+    folder: Path
+
+    @property
+    def unpacked(self) -> Path:
+        """The temporary folder, where starts of the program unpack themselves."""
+        return self.folder / "unpacked"
+
+    @property
+    def config(self) -> Path:
+        """The configuration that every run is given."""
+        return self.folder / "vidra.yaml"
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `vidra` without a Python, an ffmpeg or any other program on PATH."""
+        bare = {
+            "HOME": str(self.folder),
+            "PATH": str(self.folder / "nothing"),
+            "TMPDIR": str(self.unpacked),
+            "VIDRA_CONFIG": str(self.config),
+        }
+        return subprocess.run(
+            [self.program, *arguments], env=bare, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    def processes(self) -> dict[int, str]:
+        """Whatever runs from this file: pid and command line."""
+        return {
+            int(link.parent.name): (link.parent / "cmdline").read_text().replace("\0", " ")
+            for link in Path("/proc").glob("[0-9]*/exe")
+            if _target(link) == str(self.program)
+        }
+
+    def end(self) -> None:
+        """Leave nothing behind when a test has failed."""
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:  # gone meanwhile, or not ours
+        return ""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the executable that `VIDRA_BUNDLE` names (see `make bundle-check`), else build one."""
+    if given := os.environ.get("VIDRA_BUNDLE"):
+        return Path(given).resolve()
     builder = shutil.which("pyinstaller", path=str(Path(sys.executable).parent))
     if builder is None:
         pytest.skip("the extra `bundle` is not installed")
+    folder = tmp_path_factory.mktemp("build")
     subprocess.run(
-        [builder, "--noconfirm", "--distpath", tmp_path / "dist", "--workpath", tmp_path / "work",
+        [builder, "--noconfirm", "--distpath", folder / "dist", "--workpath", folder / "work",
          ROOT / "deployments" / "bundle" / "vidra.spec"],
-        cwd=tmp_path, capture_output=True, check=True,
+        cwd=folder, capture_output=True, check=True,
     )  # fmt: skip
-    (program,) = (tmp_path / "dist").iterdir()
-    bare = {
-        "HOME": str(tmp_path),
-        "PATH": str(tmp_path / "nothing"),
-        "VIDRA_SERVER_DATA": str(tmp_path / "d"),
-    }
+    (program,) = (folder / "dist").iterdir()
+    return program
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program, *arguments], env=bare, capture_output=True, text=True, timeout=300, check=False
-        )
 
-    doctor, presets = run("doctor"), run("config", "show")
-    assert program.stat().st_size < LARGEST
+@pytest.fixture
+def bundle(built: Path, tmp_path: Path) -> Iterator[Bundle]:
+    """Yield a copy of the executable with a configuration, data, temporary folder and ports of its own."""
+    bundle = Bundle(program=tmp_path / "vidra", folder=tmp_path)
+    shutil.copy2(built, bundle.program)
+    bundle.unpacked.mkdir()
+    bundle.config.write_text(CONFIG.format(folder=tmp_path, port=free_port()), encoding="utf-8")
+    yield bundle
+    bundle.end()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_the_bundle_is_one_file_that_needs_no_python(bundle: Bundle) -> None:
+    """Requirements 48 to 51, 54, 56, 57: built, small enough, and `vidra doctor` inside is content."""
+    doctor, presets = bundle.run("doctor"), bundle.run("config", "show")
+
+    assert bundle.program.stat().st_size < LARGEST
     assert (doctor.returncode, "0 errors" in doctor.stdout) == (0, True), doctor.stdout + doctor.stderr
     assert presets.returncode == 0, presets.stderr
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_the_whole_engine_runs_inside_the_bundle(bundle: Bundle, media_site: MediaSite) -> None:
+    """Requirements 48 to 57: up in the background, a playlist downloaded, down, and nothing is left."""
+    _allow(bundle, media_site)
+    up = bundle.run("up", "--detach")
+    assert up.returncode == 0, up.stdout + up.stderr
+
+    job = bundle.run("flow", "run", "download-job", media_site.url("/feed.rss"))
+    parts = " ".join(bundle.processes().values())
+    down = bundle.run("down")
+
+    assert (job.returncode, "4 of 4 entries done" in job.stdout) == (0, True), job.stdout + job.stderr
+    assert len(list((bundle.folder / "library").glob("*.mp4"))) == 4
+    assert all(f"{RUN_MODULE} {part}" in parts for part in PARTS), parts
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert _within(30, lambda: not bundle.processes()), bundle.processes()
+    assert _within(30, lambda: not list(bundle.unpacked.glob("_MEI*"))), "unpacked files are left behind"
+
+
+def _allow(bundle: Bundle, site: MediaSite) -> None:
+    address = urlsplit(site.base).netloc
+    with bundle.config.open("a", encoding="utf-8") as config:
+        config.write(f'network:\n  allowed_addresses: ["{address}"]\n')
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
