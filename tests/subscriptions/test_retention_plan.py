@@ -98,7 +98,7 @@ def test_losing_nearly_everything_is_doubted() -> None:
         for number, (name, found) in enumerate(ages.items())
         for place, age in enumerate(found)
     ]
-    assert sorted(_plan(items, **dict.fromkeys(ages, bound)).doubts) == ["five", "two"]
+    assert sorted(_plan(items, one=bound, two=bound, five=bound, half=bound).doubts) == ["five", "two"]
 
 
 _ITEMS = st.lists(
@@ -170,10 +170,10 @@ def test_never_more_goes_than_must(items: list[Item], bytes_: int, free: int, fl
     """Without the last that went for room or bytes, the bound would still be broken."""
     own = [item for item in items if "one" in item.lists]
     for bound, has, wanted in (
-        ({"max_bytes": bytes_}, -sum(item.size for item in own), -bytes_),
-        ({"free_space": floor}, free, floor),
+        ("max_bytes", -sum(item.size for item in own), -bytes_),
+        ("free_space", free, floor),
     ):
-        plan = _plan(own, free=free, one=bound)
+        plan = _plan(own, free=free, one={bound: abs(wanted)})
         if plan.removals:
             assert has + plan.freed - plan.removals[-1].item.size < wanted
         assert has + plan.freed >= wanted or len(plan.removals) == sum(item.size > 0 for item in own)
