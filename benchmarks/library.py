@@ -94,7 +94,7 @@ def _searches(data: Path) -> list[Figure]:
         began = time.perf_counter()
         done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True)
         cold.append(time.perf_counter() - began)
-    assert len(done.stdout.splitlines()) > 1
+        assert len(done.stdout.splitlines()) > 1
     return [
         Figure(
             name="`library search` from the command line, cold",

@@ -307,6 +307,7 @@ async def sync_source(
     slots = asyncio.Semaphore(concurrency)
 
     async def one(section: Section) -> None:
+        """Sync one section; its failure stays its own."""
         async with slots:
             try:
                 await attempt(section)

@@ -112,6 +112,7 @@ class LibraryWork:
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def one(source: str) -> Outcome:
+            """Sync one source when it is its turn."""
             async with slots:
                 return await self._alone(source)
 

@@ -40,7 +40,7 @@ OLD_JELLYFIN = [
         ("PlayedItems/([^/]+)", r"/UserPlayedItems/\1"),
     )
 ]
-_UNCHECKED = Config(spec_validator_cls=None)  # pyright: ignore[reportArgumentType]  # None means: not again
+_UNCHECKED = Config(spec_validator_cls=None)  # type: ignore[arg-type]  # None means: not again
 PLEX_ALSO = {
     ("GET", "/:/scrobble"): "PUT",
     ("GET", "/:/unscrobble"): "PUT",

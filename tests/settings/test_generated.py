@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # ships no types; here to check our schema from outside
+import jsonschema
 import pytest
 from ruamel.yaml import YAML
 

@@ -46,6 +46,7 @@ def select(
     """Choose from a list that waits for it, and have the engine begin; once."""
 
     async def work(commands: EntryCommands, job_id: str, known: list[int]) -> EntryResult:
+        """Choose the entries."""
         chosen = None if places.strip().lower() == ALL else _existing(places, known)
         return await commands.select(job_id, chosen)
 
@@ -62,6 +63,7 @@ def retry_entries(ctx: typer.Context, job: JobId, places: Places, *, as_json: Js
     """Have the engine download failed entries of a finished list again, and only those."""
 
     async def work(commands: EntryCommands, job_id: str, known: list[int]) -> EntryResult:
+        """Have the entries tried again."""
         return await commands.retry(job_id, EntryTargets(indices=_existing(places, known)))
 
     result = _tell(ctx, job, work, needs_engine="retry-entries")
@@ -76,6 +78,7 @@ def drop(ctx: typer.Context, job: JobId, places: Places, *, as_json: Json = Fals
     """Take entries out of a finished list; their files stay, and the tallies follow."""
 
     async def work(commands: EntryCommands, job_id: str, known: list[int]) -> EntryResult:
+        """Drop the entries."""
         return await commands.remove(job_id, EntryTargets(indices=_existing(places, known)))
 
     result = _tell(ctx, job, work, needs_engine=None)

@@ -42,6 +42,7 @@ def with_sources(settings: Settings, work: Callable[[SourceRoom], Awaitable[T]])
     """Run the work with the room of sources."""
 
     async def main() -> T:
+        """Open the sources for the work."""
         async with sources_opened(settings) as room:
             return await work(room)
 

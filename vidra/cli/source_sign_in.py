@@ -105,6 +105,7 @@ def add_plex(
     wanted = Wanted(source_id=source_id, name=name, path_mappings=_mappings(mapping))
 
     async def add(room: SourceRoom) -> Source:
+        """Sign in, then store the server."""
         from vidra.engine.source_sign_in import sign_in_to_plex, store_server  # noqa: PLC0415 - the same
 
         return await store_server(room, await sign_in_to_plex(room, choice, Terminal()), wanted)
@@ -138,6 +139,7 @@ def add_jellyfin(
     )
 
     async def add(room: SourceRoom) -> Source:
+        """Sign in, then store the server."""
         from vidra.engine.source_sign_in import sign_in_to_jellyfin, store_server  # noqa: PLC0415 - the same
 
         return await store_server(room, await sign_in_to_jellyfin(room, address, choice, Terminal()), wanted)
@@ -165,6 +167,7 @@ def add_local(
     libraries = [SourceFolder(path=str(folder), kind=kind.value) for folder in folders]
 
     async def add(room: SourceRoom) -> Source:
+        """Store the folders."""
         return await store_folders(room, libraries, Wanted(source_id=source_id, name=name))
 
     _add(ctx, add, as_json=as_json)
@@ -186,6 +189,7 @@ def login(
     """Sign in to a source again; it keeps its id and its library. Works on the same server only."""
 
     async def again(room: SourceRoom) -> Source:
+        """Sign in to the known server once more."""
         from vidra.engine.source_sign_in import sign_in_again  # noqa: PLC0415 - the same
 
         known = found_source(room, source)

@@ -36,6 +36,7 @@ def list_sources(ctx: typer.Context, *, as_json: Json = False) -> None:
     from vidra.cli.source_pages import HEADER, source_row  # noqa: PLC0415 - the same
 
     async def pages(room: SourceRoom) -> list[dict[str, object]]:
+        """Read what is known of each source."""
         from vidra.engine.source_view import source_json  # noqa: PLC0415 - the same
 
         return [source_json(one, now=room.clock.now()) for one in room.store.list()]
@@ -52,6 +53,7 @@ def show_source(ctx: typer.Context, source: SourceId, *, as_json: Json = False) 
     """Show one source: its server, the score of every address, and what happened lately."""
 
     async def show(room: SourceRoom) -> None:
+        """Print what is known of the source."""
         print_page(room, found_source(room, source), as_json=as_json)
 
     with_sources(Invocation.of(ctx).settings(), show)
@@ -69,6 +71,7 @@ def check_now(
     """Ask every address of the sources now, try the credentials, and keep what was found."""
 
     async def test(room: SourceRoom) -> int:
+        """Check the sources and print how they fare."""
         from vidra.engine.source_checks import check_sources  # noqa: PLC0415 - the same
 
         wanted = None if not sources else [found_source(room, one).source_id for one in sources]
@@ -98,6 +101,7 @@ def remove_sources(
     settings = Invocation.of(ctx).settings()
 
     async def remove(room: SourceRoom) -> None:
+        """Remove the sources, once that is confirmed."""
         from vidra.engine.source_sign_in import remove_source  # noqa: PLC0415 - the same
 
         found = [found_source(room, one) for one in dict.fromkeys(sources)]
@@ -122,6 +126,7 @@ def pin_connection(
     """Keep to this address while it answers; the server need not have announced it."""
 
     async def pin(room: SourceRoom) -> None:
+        """Pin the address and print the source."""
         from vidra.engine.source_checks import pin_address  # noqa: PLC0415 - the same
 
         after = await pin_address(room, found_source(room, source), address)

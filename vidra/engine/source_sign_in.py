@@ -166,6 +166,7 @@ async def renew_server(room: SourceRoom, source: Source, server: Server) -> Sour
     await asyncio.to_thread(_save_secrets, room, source.source_id, server)
 
     def amendment(known: Source) -> Amended:
+        """Return the source as it is now known, and what that means for its sign-in."""
         standing = standing_of(known).with_candidates(server.candidates).model_dump(mode="json")
         renewed = known.model_copy(update={**_facts(server), "standing": standing})
         return auth_events(renewed, AuthState.AUTHENTICATED, room.clock.now())

@@ -93,6 +93,7 @@ async def list_items(
     """List items, page by page. Without `kind` or `below`: films, shows, artists, not their parts."""
 
     def work() -> dict[str, Any]:
+        """Read and choose, on a thread of its own."""
         holder = None if below is None else library.find(below)
         only = holder.source if holder else source
         wanted = Wanted(
@@ -207,6 +208,7 @@ async def list_changes(services: Context, source: Source = None) -> ChangeList:
     """List what the servers still have to be told, and why it waits."""
 
     def work() -> ChangeList:
+        """Read the queue, on a thread of its own."""
         with open_queue(services.backend.settings.storage) as queue:
             found = queued(queue, source)
         return ChangeList(changes=[Change.model_validate(one.model_dump(mode="json")) for one in found])
