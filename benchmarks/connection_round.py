@@ -18,8 +18,8 @@ import flows.connection_scoring  # noqa: F401 - what a run's process has in memo
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.connections import Candidate, Standing
 from vidra.credentials import MemoryCredentials
-from vidra.engine.source_access import open_sources
-from vidra.engine.source_checks import check_sources
+from vidra.engine.sources.access import open_sources
+from vidra.engine.sources.checks import check_sources
 from vidra.settings import Settings
 from vidra.state import State, open_configured_state
 from vidra.state.source_interface import Source, SourceKind

@@ -200,7 +200,7 @@ def _add_source(folder: Path, url: str) -> None:
 
 def _run_flow(folder: Path) -> tuple[float, str]:
     from vidra.engine.interface import EngineStage, EngineStatus  # noqa: PLC0415 - in the child only
-    from vidra.engine.private import run_privately  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.private import run_privately  # noqa: PLC0415 - the same
     from vidra.settings import load_settings  # noqa: PLC0415 - the same
 
     os.environ |= {"VIDRA_SERVER_DATA": str(folder), "VIDRA_CREDENTIALS__PLACE": "file"}

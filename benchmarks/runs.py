@@ -18,12 +18,12 @@ from benchmarks.figures import Figure
 from benchmarks.processes import LIMIT, SHORT, cpu_seconds, ended, family_of
 from tests.engine.crowds import Crowd, all_at_once
 from vidra.engine import runs
-from vidra.engine.declarations import Declaration
-from vidra.engine.deployments import apply_deployments
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import Declaration
 from vidra.engine.environment import applied, child_environment, embedded_environment
+from vidra.engine.lifecycle.server import EmbeddedServer
 from vidra.engine.runs import connected_client
-from vidra.engine.server import EmbeddedServer
-from vidra.engine.work import worker_command
+from vidra.engine.worker.work import worker_command
 from vidra.settings import load_settings
 
 OURS: Final = 8 if SHORT else 20

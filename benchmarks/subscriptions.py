@@ -25,10 +25,10 @@ from benchmarks.figures import Figure, median_seconds
 from benchmarks.processes import SHORT, vidra_command, write_config
 from tests.site.media import media_folder
 from tests.site.server import MediaSite, serve
-from vidra.engine.archive_view import archive_of
 from vidra.engine.environment import applied, embedded_environment
-from vidra.engine.resolution import network_policy, resolve
-from vidra.engine.server import EmbeddedServer
+from vidra.engine.jobs.resolution import network_policy, resolve
+from vidra.engine.lifecycle.server import EmbeddedServer
+from vidra.engine.subscriptions.archive import archive_of
 from vidra.media.ffmpeg import find_ffmpeg
 from vidra.media.lists.plan import Known, make_plan
 from vidra.media.lists.rules import Rules
@@ -139,7 +139,7 @@ def _plan_of(url: str) -> Callable[[], object]:
 
 _MEMORY: Final = r"""
 import re
-from vidra.engine.execution import execute, load_flow
+from vidra.engine.worker.execution import execute, load_flow
 import vidra.media.warm
 def peak():
     return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
@@ -215,7 +215,7 @@ def _archive(urls: Sequence[str]) -> None:
 
 
 def _expand(*names: str) -> None:
-    from vidra.engine.execution import execute, load_flow  # noqa: PLC0415 - the server goes first
+    from vidra.engine.worker.execution import execute, load_flow  # noqa: PLC0415 - the server goes first
 
     run = execute(
         load_flow("flows.playlist_expansion.playlist_expansion"),

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from tasks.reporting import RunLogger
-from vidra.engine.backend_recorder import STATUS
-from vidra.engine.notifying import asend
+from vidra.engine.backends.recorder import STATUS
+from vidra.engine.notices.notifying import asend
 from vidra.notices import Notice
 from vidra.redaction import redact
 from vidra.settings import Settings

@@ -14,10 +14,10 @@ from prefect.events import emit_event
 from tasks.backend_notices import due_notices, send
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
-from vidra.engine.backend_recorder import STATUS, standing_of
-from vidra.engine.backend_view import ProbeView
-from vidra.engine.backends import open_health
-from vidra.engine.control_client import Control
+from vidra.engine.backends.recorder import STATUS, standing_of
+from vidra.engine.backends.standings import open_health
+from vidra.engine.backends.view import ProbeView
+from vidra.engine.lifecycle.control_client import Control
 from vidra.redaction import redact
 from vidra.settings import load_settings
 from vidra.state.backend_health import BackendHappening, Sample, Told

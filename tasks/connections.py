@@ -16,10 +16,10 @@ from tasks.source_notices import due_notices, send
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library.asking import push_to_reached
 from vidra.engine.library.forgetting import follow_configured
-from vidra.engine.refreshing import ask_for_refresh, waiting_for
-from vidra.engine.source_access import SourceRoom, open_sources, standing_of
-from vidra.engine.source_checks import Checked, check_sources
-from vidra.engine.source_view import connection_rows, source_json
+from vidra.engine.sources.access import SourceRoom, open_sources, standing_of
+from vidra.engine.sources.checks import Checked, check_sources
+from vidra.engine.sources.refreshing import ask_for_refresh, waiting_for
+from vidra.engine.sources.view import connection_rows, source_json
 from vidra.errors import EngineError
 from vidra.redaction import redact
 from vidra.settings import load_settings

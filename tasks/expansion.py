@@ -24,7 +24,7 @@ from tasks.reporting import RunLogger
 from tasks.retention import foresee, let_go
 from tasks.subscription_notices import RunNotices
 from vidra.clock import SYSTEM_CLOCK, iso
-from vidra.engine.submission import submit
+from vidra.engine.jobs.submission import submit
 from vidra.errors import JobConflict, SitePaused, UsageError, VidraError
 from vidra.media.interface import Listing
 from vidra.media.lists.guard import suspicion

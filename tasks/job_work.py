@@ -20,11 +20,11 @@ from tasks.records import is_playlist, job_metadata, media_entry, playlist_of, s
 from tasks.reporting import JobReporter, RunLogger
 from tasks.sessions import SessionPool
 from vidra.clock import SYSTEM_CLOCK, iso
-from vidra.engine.leftovers import discard_partials
-from vidra.engine.notifying import keep
-from vidra.engine.resolution import resolve_job
-from vidra.engine.selection import due, selected
-from vidra.engine.submission import submit
+from vidra.engine.jobs.leftovers import discard_partials
+from vidra.engine.jobs.resolution import resolve_job
+from vidra.engine.jobs.selection import due, selected
+from vidra.engine.jobs.submission import submit
+from vidra.engine.notices.notifying import keep
 from vidra.errors import DiskFull, JobConflict, LeftOut, SitePaused, VidraError
 from vidra.media.episodes import orders_of_the_day
 from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final
 
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
-from vidra.engine.resolution import subscription_of
+from vidra.engine.jobs.resolution import subscription_of
 from vidra.media.interface import DownloadedMedia, MediaEntry, Refusal
 from vidra.media.lists.rules import Rules, Verdict
 from vidra.redaction import redact

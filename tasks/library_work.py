@@ -27,7 +27,7 @@ from vidra.engine.library.forgetting import follow_configured, forget_strays
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue, open_shelf, push_lock, sync_lock
 from vidra.engine.library.watch_book import ShelfWatchBook
-from vidra.engine.source_access import SourceRoom, open_sources
+from vidra.engine.sources.access import SourceRoom, open_sources
 from vidra.errors import AuthRequired, SourceNotFound, VidraError
 from vidra.library.records import SYNC
 from vidra.library.request import LibrarySyncRequest

@@ -15,7 +15,7 @@ from tasks.politeness import Politeness
 from tasks.reporting import RunLogger
 from tasks.retry_policy import retry_policy
 from tasks.sessions import SessionPool
-from vidra.engine.resolution import network_policy, resolve
+from vidra.engine.jobs.resolution import network_policy, resolve
 from vidra.errors import Refused
 from vidra.media.interface import Listing, LogLevel, StopSignal
 from vidra.media.options import MediaOptions

@@ -8,7 +8,7 @@ from typing import Final
 
 from tasks.job_work import JobWork
 from vidra.clock import SYSTEM_CLOCK
-from vidra.engine.notifying import asend
+from vidra.engine.notices.notifying import asend
 from vidra.notices import Notice
 from vidra.settings.notices import NoticeEvent
 from vidra.state.interface import Entry, EntryStatus, Job, JobStatus

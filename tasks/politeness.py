@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 import anyio
 
 from vidra.clock import SYSTEM_CLOCK
-from vidra.engine.breakers import Breakers, PausedSite, rule_of
-from vidra.engine.notifying import keep
-from vidra.engine.sites import site_of
-from vidra.engine.slots import Slots
+from vidra.engine.notices.notifying import keep
+from vidra.engine.politeness.breakers import Breakers, PausedSite, rule_of
+from vidra.engine.politeness.sites import site_of
+from vidra.engine.politeness.slots import Slots
 from vidra.errors import MediaError, SitePaused, SlowDown
 from vidra.notices import Notice
 from vidra.settings import Settings

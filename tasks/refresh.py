@@ -13,7 +13,8 @@ from tasks.job_work import JobWork
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.engine.library.asking import sync_after_download
-from vidra.engine.refreshing import (
+from vidra.engine.sources.access import open_sources
+from vidra.engine.sources.refreshing import (
     FLOW,
     RefreshQueue,
     Told,
@@ -22,8 +23,7 @@ from vidra.engine.refreshing import (
     tell_servers,
     told_row,
 )
-from vidra.engine.source_access import open_sources
-from vidra.engine.source_schedules import has_sources
+from vidra.engine.sources.schedules import has_sources
 from vidra.errors import EngineError, VidraError
 from vidra.media.interface import LogLevel
 from vidra.redaction import redact

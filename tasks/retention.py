@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.reporting import RunLogger
-from vidra.engine import retention
-from vidra.engine.retention import Clearance
+from vidra.engine.subscriptions import retention
+from vidra.engine.subscriptions.retention import Clearance
 from vidra.errors import VidraError
 from vidra.redaction import redact
 from vidra.settings import Settings

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK
-from vidra.engine.notifying import asend
-from vidra.engine.source_checks import Checked
-from vidra.engine.source_view import connection_rows
+from vidra.engine.notices.notifying import asend
+from vidra.engine.sources.checks import Checked
+from vidra.engine.sources.view import connection_rows
 from vidra.notices import Notice
 from vidra.redaction import redact
 from vidra.settings import Settings

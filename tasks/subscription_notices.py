@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from tasks.notices import run_notices
 from vidra.clock import SYSTEM_CLOCK
-from vidra.engine.notifying import Ping, aping, asend
-from vidra.engine.subscription_view import cookie_warning
+from vidra.engine.notices.notifying import Ping, aping, asend
+from vidra.engine.subscriptions.view import cookie_warning
 from vidra.notices import Notice
 from vidra.settings import Settings, SubscriptionSettings
 from vidra.settings.inheritance import subscription

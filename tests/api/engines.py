@@ -15,8 +15,8 @@ from tasks.records import is_playlist, job_metadata, media_entry, stored_entries
 from tasks.reporting import JobReporter
 from vidra.api.interface import FlowInfo, RunInfo, RunLog, RunNotFound, RunState
 from vidra.clock import SYSTEM_CLOCK, iso
-from vidra.engine.resolution import resolve_job
-from vidra.engine.selection import due
+from vidra.engine.jobs.resolution import resolve_job
+from vidra.engine.jobs.selection import due
 from vidra.errors import Cancelled, EngineUnreachable, VidraError
 from vidra.media.interface import LogLevel, Stage, StopSignal
 from vidra.media.request import DownloadRequest

@@ -21,10 +21,10 @@ from tests.api.serving import free_port, until
 from tests.api.simulator import VidraClient
 from tests.cli.shell import Shell
 from tests.site.server import MediaSite
-from vidra.engine.declarations import Declaration
-from vidra.engine.deployments import apply_deployments
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import Declaration
 from vidra.engine.environment import applied
-from vidra.engine.running import engine_environment
+from vidra.engine.lifecycle.running import engine_environment
 from vidra.settings import load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]

@@ -19,12 +19,17 @@ import pytest
 from tests.api.serving import free_port
 from tests.site.server import MediaSite
 from vidra.cli import bundled
-from vidra.engine.programs import RUN_MODULE, module_command, vidra_command
+from vidra.engine.lifecycle.programs import RUN_MODULE, module_command, vidra_command
 
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "deployments" / "bundle" / "vidra.spec").read_text(encoding="utf-8")
 LARGEST = 200_000_000
-PARTS = ("vidra.engine.serve", "vidra.engine.work", "vidra.engine.nursery", "vidra.api.serve")
+PARTS = (
+    "vidra.engine.lifecycle.serve",
+    "vidra.engine.worker.work",
+    "vidra.engine.worker.nursery",
+    "vidra.api.serve",
+)
 CONFIG = """\
 storage:
   data_dir: {folder}/data
@@ -51,11 +56,15 @@ def test_the_spec_declares_what_is_read_from_disk() -> None:
 
 def test_parts_are_started_from_whatever_runs_us(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python gets `-m`; a frozen executable has none and gets our own word for it."""
-    as_usual = module_command("vidra.engine.work", "--pool", "p")
+    as_usual = module_command("vidra.engine.worker.work", "--pool", "p")
     monkeypatch.setattr(sys, "frozen", True, raising=False)
 
-    assert as_usual == [sys.executable, "-m", "vidra.engine.work", "--pool", "p"]
-    assert module_command("vidra.engine.work") == [sys.executable, RUN_MODULE, "vidra.engine.work"]
+    assert as_usual == [sys.executable, "-m", "vidra.engine.worker.work", "--pool", "p"]
+    assert module_command("vidra.engine.worker.work") == [
+        sys.executable,
+        RUN_MODULE,
+        "vidra.engine.worker.work",
+    ]
     assert vidra_command("up") == [sys.executable, "up"]
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.supervisor.worlds import QUICK, World, until
-from vidra.engine.control import address_of, socket_path
-from vidra.engine.control_client import Control
-from vidra.engine.control_server import ControlServer
+from vidra.engine.lifecycle.control import address_of, socket_path
+from vidra.engine.lifecycle.control_client import Control
+from vidra.engine.lifecycle.control_server import ControlServer
 from vidra.errors import BackendNotFound, EngineUnreachable, UsageError
 from vidra.settings import Settings, StorageSettings
 from vidra.supervisor.interface import BackendSpec, BackendState, NoticeKind, PortSpec, Remedy, Timings

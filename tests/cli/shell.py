@@ -100,7 +100,9 @@ class Shell:
         worker = self.start("worker", *arguments)
         self.engines.append(worker)
         deadline = time.monotonic() + limit
-        while not any("vidra.engine.nursery" in p.cmdline() for p in psutil.Process(worker.pid).children()):
+        while not any(
+            "vidra.engine.worker.nursery" in p.cmdline() for p in psutil.Process(worker.pid).children()
+        ):
             assert worker.poll() is None, worker.communicate()[0]
             assert time.monotonic() < deadline, "the worker has no nursery"
             time.sleep(0.1)

@@ -18,7 +18,7 @@ import pytest
 
 from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
-from vidra.engine.backends import open_health
+from vidra.engine.backends.standings import open_health
 from vidra.settings import load_settings
 from vidra.supervisor.supervisor import Supervisor
 from vidra.supervisor.survivors import find_survivors

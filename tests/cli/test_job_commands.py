@@ -12,8 +12,8 @@ import pytest
 
 from tests.cli.conftest import Vidra
 from tests.cli.records import a_job, active, done, failed
-from vidra.engine.commands import JobCommands
-from vidra.engine.steering import Command, NoEngine, Steered, steer
+from vidra.engine.jobs.commands import JobCommands
+from vidra.engine.jobs.steering import Command, NoEngine, Steered, steer
 from vidra.errors import EngineError, EngineUnreachable, JobConflict
 from vidra.settings import load_settings
 from vidra.state import MemoryState, State, memory_state, open_state

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vidra.engine.startup_status import Phase, write_status
-from vidra.engine.token_rotation import rotate_token, server_token
+from vidra.engine.lifecycle.startup_status import Phase, write_status
+from vidra.engine.lifecycle.token_rotation import rotate_token, server_token
 from vidra.errors import UsageError
 from vidra.settings import Settings
 

@@ -49,7 +49,7 @@ def test_a_part_that_dies_comes_back_and_the_work_goes_on(shell: Shell) -> None:
     asked = shell.run("flow", "run", "download-job", shell.site.url(path), "--detach")
     wait_until(lambda: any(p.stat().st_size > 30_000 for p in shell.root.rglob("*.part")), 60)
     for process in shell.processes():
-        if "vidra.engine.work" in " ".join(process.cmdline()):
+        if "vidra.engine.worker.work" in " ".join(process.cmdline()):
             process.send_signal(signal.SIGKILL)
 
     assert asked.returncode == 0, asked.stdout + asked.stderr

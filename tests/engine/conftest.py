@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from vidra.engine.declarations import read_declarations
-from vidra.engine.deployments import Change, apply_deployments
+from vidra.engine.deployments.applying import Change, apply_deployments
+from vidra.engine.deployments.declarations import read_declarations
 from vidra.engine.environment import applied, child_environment, embedded_environment
-from vidra.engine.server import EmbeddedServer
-from vidra.engine.work import worker_command
+from vidra.engine.lifecycle.server import EmbeddedServer
+from vidra.engine.worker.work import worker_command
 from vidra.settings import Settings, load_settings
 
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from vidra.engine.owners import owning
-from vidra.engine.slots import Slots
+from vidra.engine.politeness.slots import Slots
+from vidra.engine.worker.owners import owning
 from vidra.settings import LimitSettings
 
 

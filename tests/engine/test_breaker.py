@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidra.engine.breaker import PROBE_LIMIT, Breaker, Phase, Rule
+from vidra.engine.politeness.breaker import PROBE_LIMIT, Breaker, Phase, Rule
 
 RULE = Rule(refusals=3, window=600.0, pause=60.0, longest=1000.0)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from vidra.clock import ManualClock
-from vidra.engine.breaker import Phase, Rule
-from vidra.engine.breakers import Breakers, PausedSite
+from vidra.engine.politeness.breaker import Phase, Rule
+from vidra.engine.politeness.breakers import Breakers, PausedSite
 from vidra.errors import MediaError, Missing, SitePaused, SlowDown, TryLater
 from vidra.state import open_state
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.crowds import all_at_once
-from vidra.engine.declarations import Declaration
-from vidra.engine.deployments import apply_deployments
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import Declaration
 
 pytestmark = [pytest.mark.usefixtures("working"), pytest.mark.slow]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vidra.engine.declarations import Declaration, Schedule
-from vidra.engine.declared import declared_deployments, with_schedules
+from vidra.engine.deployments.declarations import Declaration, Schedule
+from vidra.engine.deployments.declared import declared_deployments, with_schedules
 from vidra.errors import ConfigError
 from vidra.settings import ScheduleSettings, Settings
 

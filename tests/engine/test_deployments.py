@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vidra.datafiles import shipped
-from vidra.engine.declarations import Declaration, Schedule, read_declarations
-from vidra.engine.deployments import Change, ChangeKind, apply_deployments
+from vidra.engine.deployments.applying import Change, ChangeKind, apply_deployments
+from vidra.engine.deployments.declarations import Declaration, Schedule, read_declarations
 from vidra.engine.runs import connected_client
 from vidra.errors import ConfigError
 

@@ -107,7 +107,8 @@ def test_a_password_that_others_can_read_is_refused(home: Path) -> None:
 def test_the_engine_room_can_be_imported_without_prefect() -> None:
     """The modules the command line needs early bring no Prefect along (1.3 s)."""
     code = (
-        "import sys, vidra.engine, vidra.engine.private, vidra.engine.server, vidra.engine.serve\n"
+        "import sys\n"
+        "from vidra.engine.lifecycle import private, server, serve\n"
         "assert 'prefect' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -20,16 +20,16 @@ import pytest
 
 from tests.api.serving import free_port
 from vidra.engine import observing, runs
-from vidra.engine.declarations import read_declarations
-from vidra.engine.deployments import apply_deployments
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import read_declarations
 from vidra.engine.environment import child_environment
 from vidra.engine.http_api import HttpApi
-from vidra.engine.server import EmbeddedServer
+from vidra.engine.lifecycle.server import EmbeddedServer
 from vidra.errors import EngineError, EngineUnreachable
 
 _ASK = """
 import asyncio, sys
-import vidra.cli.execution, vidra.engine.triggered
+import vidra.cli.execution, vidra.engine.jobs.triggered
 from vidra.engine import runs
 run = asyncio.run(runs.trigger("doubled/test", {"number": 2}))
 asyncio.run(runs.cancel(run.flow_run_id))

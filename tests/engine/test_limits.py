@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from vidra.engine.limits import GlobalLimit, apply_limits, release_dead_leases, site_limit
-from vidra.engine.owners import owning
+from vidra.engine.politeness.limits import GlobalLimit, apply_limits, release_dead_leases, site_limit
 from vidra.engine.runs import connected_client
+from vidra.engine.worker.owners import owning
 from vidra.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("connected")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidra.engine.pacing import Pacing, pacing_variables
+from vidra.engine.deployments.pacing import Pacing, pacing_variables
 from vidra.settings import ScheduleSettings
 
 RUN = UUID(int=7)

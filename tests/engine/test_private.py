@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.polling import wait_until
 from vidra.engine.interface import Ending, EngineStage, EngineStatus, FlowOutcome, RunStatus
-from vidra.engine.private import run_privately
+from vidra.engine.lifecycle.private import run_privately
 from vidra.errors import Cancelled, EngineError, TryLater
 from vidra.settings import Settings
 
@@ -18,7 +18,7 @@ FLOWS = "tests.engine.sample_flows"
 
 
 def _execute(name: str, stop: threading.Event | None = None, **parameters: Any) -> FlowOutcome:
-    from vidra.engine.execution import execute, load_flow
+    from vidra.engine.worker.execution import execute, load_flow
 
     flow = load_flow(f"{FLOWS}.{name}")
     asked = stop or threading.Event()
@@ -100,7 +100,7 @@ def test_a_flow_may_decide_its_own_state() -> None:
 
 def test_an_entrypoint_that_names_no_flow_is_refused() -> None:
     """The message names what was asked for."""
-    from vidra.engine.execution import load_flow
+    from vidra.engine.worker.execution import load_flow
 
     with pytest.raises(EngineError, match=r"no flow at `flows\.nothing\.here`"):
         load_flow("flows.nothing.here")

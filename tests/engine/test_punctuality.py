@@ -12,10 +12,10 @@ from uuid import UUID
 import pytest
 
 from tests.engine.polling import wait_until
-from vidra.engine.declarations import Declaration, Schedule
-from vidra.engine.declared import with_schedules
-from vidra.engine.deployments import ChangeKind, apply_deployments
-from vidra.engine.pacing import pacing_variables
+from vidra.engine.deployments.applying import ChangeKind, apply_deployments
+from vidra.engine.deployments.declarations import Declaration, Schedule
+from vidra.engine.deployments.declared import with_schedules
+from vidra.engine.deployments.pacing import pacing_variables
 from vidra.engine.runs import connected_client
 from vidra.settings import ScheduleSettings
 
@@ -62,7 +62,7 @@ def _scheduled(declared: Declaration) -> Sequence[FlowRun]:
 
 
 def _start_now(due: Sequence[FlowRun], now: datetime) -> set[UUID]:
-    from vidra.engine.punctuality import start_now
+    from vidra.engine.deployments.punctuality import start_now
 
     async def ask() -> set[UUID]:
         async with connected_client() as client:

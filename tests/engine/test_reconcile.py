@@ -12,12 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from vidra.engine import owners, runs
-from vidra.engine.commands import JobCommands
+from vidra.engine import runs
+from vidra.engine.jobs.commands import JobCommands
+from vidra.engine.jobs.recovery import Recovery
+from vidra.engine.jobs.starter import PrefectStarter
 from vidra.engine.reconcile import reconcile
-from vidra.engine.recovery import Recovery
 from vidra.engine.runs import RunInfo
-from vidra.engine.starter import PrefectStarter
+from vidra.engine.worker import owners
 from vidra.settings import load_settings
 from vidra.state import memory_state
 from vidra.supervisor.identity import Identity
@@ -164,7 +165,7 @@ def test_a_run_that_nobody_could_tell_of_is_buried_while_the_engine_is_up(tmp_pa
 
 def _leave_owner(home: Path, run: RunInfo) -> None:
     code = (
-        "import os, signal; from pathlib import Path; from vidra.engine.owners import owning\n"
+        "import os, signal; from pathlib import Path; from vidra.engine.worker.owners import owning\n"
         f"with owning(Path({str(home)!r}), {run.flow_run_id!r}): os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)

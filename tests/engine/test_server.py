@@ -17,7 +17,7 @@ import pytest
 from tests.engine.polling import wait_until
 from vidra.engine.environment import embedded_environment, prefect_environment
 from vidra.engine.interface import EngineStage
-from vidra.engine.server import EmbeddedServer, server_command
+from vidra.engine.lifecycle.server import EmbeddedServer, server_command
 from vidra.errors import EngineStartFailed
 from vidra.settings import Settings
 

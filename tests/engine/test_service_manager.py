@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vidra.engine.service_manager import notify, told_service_manager, watchdog_interval
+from vidra.engine.lifecycle.service_manager import notify, told_service_manager, watchdog_interval
 
 
 def test_readiness_signs_of_life_and_the_stop_are_told(tmp_path: Path) -> None:

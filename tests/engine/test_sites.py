@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vidra.engine.limits import declared_limits, download_limits, pace_of
-from vidra.engine.sites import site_of
+from vidra.engine.politeness.limits import declared_limits, download_limits, pace_of
+from vidra.engine.politeness.sites import site_of
 from vidra.settings import LimitSettings
 
 LIMITS = LimitSettings.model_validate(

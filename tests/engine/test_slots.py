@@ -13,9 +13,9 @@ import pytest
 
 from tests.engine.polling import wait_until
 from vidra.engine.environment import child_environment
-from vidra.engine.limits import apply_declared_limits, site_limit
+from vidra.engine.lifecycle.server import EmbeddedServer
+from vidra.engine.politeness.limits import apply_declared_limits, site_limit
 from vidra.engine.runs import connected_client
-from vidra.engine.server import EmbeddedServer
 from vidra.settings import LimitSettings
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from vidra.credentials import open_credentials
-from vidra.engine.job_secrets import with_secrets
-from vidra.engine.resolution import PARTIAL_FOLDER, network_policy, resolve_job
-from vidra.engine.submission import resume_or_submit, submit
+from vidra.engine.jobs.resolution import PARTIAL_FOLDER, network_policy, resolve_job
+from vidra.engine.jobs.secrets import with_secrets
+from vidra.engine.jobs.submission import resume_or_submit, submit
 from vidra.errors import OptionRefused, PathRefused, UrlRefused
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings, load_settings

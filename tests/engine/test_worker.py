@@ -15,8 +15,8 @@ import pytest
 
 from tests.engine.polling import wait_until
 from vidra.engine import runs
-from vidra.engine.declarations import Declaration, Schedule
-from vidra.engine.deployments import apply_deployments
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import Declaration, Schedule
 from vidra.engine.runs import RunInfo
 
 pytestmark = [pytest.mark.usefixtures("working"), pytest.mark.slow]

@@ -17,11 +17,11 @@ import pytest
 
 from tests.engine.polling import wait_until
 from vidra.engine import runs
-from vidra.engine.declarations import Declaration
-from vidra.engine.deployments import apply_deployments
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import Declaration
 from vidra.engine.environment import child_environment
+from vidra.engine.lifecycle.server import EmbeddedServer
 from vidra.engine.runs import RunInfo
-from vidra.engine.server import EmbeddedServer
 
 pytestmark = [pytest.mark.usefixtures("connected"), pytest.mark.slow]
 
@@ -58,7 +58,7 @@ def _state(run: RunInfo) -> str:
 
 def _nursery_of(worker: subprocess.Popen[bytes]) -> psutil.Process:
     children = psutil.Process(worker.pid).children()
-    return next(child for child in children if "vidra.engine.nursery" in child.cmdline())
+    return next(child for child in children if "vidra.engine.worker.nursery" in child.cmdline())
 
 
 def _gone(process: psutil.Process) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.cli.shell import Shell
 from vidra.engine.environment import applied
-from vidra.engine.running import engine_environment
+from vidra.engine.lifecycle.running import engine_environment
 from vidra.settings import load_settings
 
 DONE = frozenset({"completed"})

@@ -36,9 +36,9 @@ RATE: Final = 60_000
 class Victim(StrEnum):
     """A process of a running engine, by what its command line says."""
 
-    SERVER = "vidra.engine.serve"
-    WORKER = "vidra.engine.work"
-    NURSERY = "vidra.engine.nursery"
+    SERVER = "vidra.engine.lifecycle.serve"
+    WORKER = "vidra.engine.worker.work"
+    NURSERY = "vidra.engine.worker.nursery"
     SHIM = "vidra.api.serve"
     UP = "up"
     RUN = "a fork of the nursery"

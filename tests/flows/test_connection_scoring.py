@@ -38,7 +38,7 @@ def add_plex(workshop: Workshop, *urls: str) -> None:
 
 def run(flow: str, **request: Any) -> FlowOutcome:
     """Run one of the flows in this process against the real server."""
-    from vidra.engine.execution import execute, load_flow
+    from vidra.engine.worker.execution import execute, load_flow
 
     module = flow.replace("-", "_")
     running = execute(

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from tests.flows.workshop import Workshop
-from vidra.engine.breakers import paused_sites, resume_site
 from vidra.engine.interface import RunStatus
+from vidra.engine.politeness.breakers import paused_sites, resume_site
 from vidra.settings import load_settings
 from vidra.state.interface import EntryStatus, JobStatus
 

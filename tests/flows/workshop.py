@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tests.site.server import MediaSite
 from vidra.engine.interface import Ending, FlowOutcome
-from vidra.engine.submission import submit
+from vidra.engine.jobs.submission import submit
 from vidra.media.request import DownloadRequest
 from vidra.settings import load_settings
 from vidra.state import State, open_state
@@ -70,7 +70,7 @@ class Workshop:
 
     def run_request(self, request: dict[str, Any], *, stop: threading.Event | None = None) -> FlowOutcome:
         """Run the flow in this process against the real server."""
-        from vidra.engine.execution import execute, load_flow
+        from vidra.engine.worker.execution import execute, load_flow
 
         asked = stop or threading.Event()
         run = execute(

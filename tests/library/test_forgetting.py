@@ -14,7 +14,7 @@ from vidra.engine.library.acting import mark, queued, record_changes
 from vidra.engine.library.forgetting import follow_configured, forget_strays
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue, open_shelf, shelf_ids
-from vidra.engine.source_sign_in import remove_source
+from vidra.engine.sources.sign_in import remove_source
 from vidra.state import open_state
 
 PLEX = {"type": "plex", "url": "http://127.0.0.1:1"}

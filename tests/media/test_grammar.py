@@ -11,7 +11,7 @@ from vidra.media.grammar import grammar, is_plain_selection, is_plain_template
 
 _SUBMIT = """
 import sys
-from vidra.engine.resolution import resolve
+from vidra.engine.jobs.resolution import resolve
 from vidra.settings import load_settings
 settings = load_settings(environ={})
 asked = {"format": "bv*+ba/b", "output": "%(uploader)s/%(title).100B.%(ext)s"}

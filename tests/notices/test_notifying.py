@@ -12,7 +12,7 @@ import pytest
 
 from tests.notices.receiver import Receiver
 from tests.notices.test_desk import notice
-from vidra.engine.notifying import Ping, ping, send, standings, try_channel
+from vidra.engine.notices.notifying import Ping, ping, send, standings, try_channel
 from vidra.notices import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from vidra.settings import Settings, StorageSettings
 from vidra.settings.notices import ChannelSettings, NoticeSettings, PingSettings

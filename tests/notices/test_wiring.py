@@ -15,7 +15,7 @@ from tasks.source_notices import SourceNotice
 from tasks.source_notices import send as send_sources
 from tests.notices.receiver import Receiver
 from tests.notices.test_notifying import hook, secrets, settings
-from vidra.engine.notifying import send
+from vidra.engine.notices.notifying import send
 from vidra.errors import SitePaused, SlowDown
 from vidra.settings import Settings
 from vidra.settings.backends import NotifyOn

@@ -17,10 +17,10 @@ from tests.engine.polling import wait_until
 from tests.scale.postgres import free_port
 from tests.site.server import MediaSite
 from vidra.engine import runs
-from vidra.engine.declarations import Declaration
-from vidra.engine.deployments import apply_deployments
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import Declaration
+from vidra.engine.lifecycle.server import EmbeddedServer
 from vidra.engine.runs import RunInfo, connected_client
-from vidra.engine.server import EmbeddedServer
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun

@@ -14,9 +14,9 @@ import pytest
 from tests.cli.shell import Shell
 from tests.engine.conftest import engine_settings, server
 from tests.site.server import MediaSite
-from vidra.engine.declarations import read_declarations
+from vidra.engine.deployments.declarations import read_declarations
 from vidra.engine.environment import child_environment
-from vidra.engine.server import EmbeddedServer
+from vidra.engine.lifecycle.server import EmbeddedServer
 
 __all__ = ["engine_settings", "server"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]

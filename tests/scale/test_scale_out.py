@@ -67,7 +67,7 @@ def test_two_machines_share_one_queue_and_one_limit(
     assert _most_at_once(fetched) == 2
     assert len(one.shelf()) + len(two.shelf()) == 6
     assert min(len(one.shelf()), len(two.shelf())) > 0
-    assert not [process for process in one.processes() if "vidra.engine.serve" in process.cmdline()]
+    assert not [process for process in one.processes() if "vidra.engine.lifecycle.serve" in process.cmdline()]
 
 
 def _request(machine: Shell, tag: str) -> dict[str, object]:

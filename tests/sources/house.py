@@ -14,8 +14,8 @@ from tests.servers.fake_jellyfin import USER
 from vidra.clock import ManualClock, iso
 from vidra.connections import Candidate, Standing
 from vidra.credentials import MemoryCredentials
-from vidra.engine.source_access import TOKEN, SourceRoom, open_sources, scope_of
-from vidra.engine.source_checks import Checked, check_sources
+from vidra.engine.sources.access import TOKEN, SourceRoom, open_sources, scope_of
+from vidra.engine.sources.checks import Checked, check_sources
 from vidra.settings import Settings
 from vidra.state import State
 from vidra.state.source_interface import Source, SourceKind

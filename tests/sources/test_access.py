@@ -11,7 +11,7 @@ from tests.servers.serving import Faulty, served
 from tests.servers.sources import jellyfin_with_library, listed, plex_with_library
 from tests.sources.house import House
 from vidra.connections import Candidate
-from vidra.engine.source_access import SourceRoom, scope_of, standing_of
+from vidra.engine.sources.access import SourceRoom, scope_of, standing_of
 from vidra.errors import AuthRequired, SourceNotFound, TryLater
 from vidra.servers.interface import ItemKind
 from vidra.state.source_interface import AuthState, SourceKind

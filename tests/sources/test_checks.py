@@ -13,9 +13,9 @@ from tests.servers.serving import Faulty, black_hole, refused_url, served
 from tests.servers.sources import jellyfin_with_library, plex_with_library
 from tests.sources.house import PLEX_MACHINE, House
 from vidra.connections import Candidate
-from vidra.engine.source_access import ACCOUNT_TOKEN, SourceRoom, scope_of, standing_of
-from vidra.engine.source_checks import Checked, check_sources
-from vidra.engine.source_sign_in import Wanted, store_folders
+from vidra.engine.sources.access import ACCOUNT_TOKEN, SourceRoom, scope_of, standing_of
+from vidra.engine.sources.checks import Checked, check_sources
+from vidra.engine.sources.sign_in import Wanted, store_folders
 from vidra.state.source_interface import AuthState, SourceFolder, SourceKind
 
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from tests.sources.house import House
 from vidra.connections import Candidate
-from vidra.engine.declared import declared_deployments
-from vidra.engine.source_access import standing_of
-from vidra.engine.source_declarations import Followed, follow_declarations
+from vidra.engine.deployments.declared import declared_deployments
+from vidra.engine.sources.access import standing_of
+from vidra.engine.sources.declarations import Followed, follow_declarations
 from vidra.servers.networks import is_local_host
 from vidra.settings import Settings
 from vidra.state.source_interface import SourceKind

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.servers.serving import Faulty, refused_url, served
 from tests.servers.sources import jellyfin_with_library, plex_with_library
 from tests.sources.house import House
-from vidra.engine.refreshing import KEPT_FOR, RefreshQueue, Told, servers_to_tell, tell_servers
+from vidra.engine.sources.refreshing import KEPT_FOR, RefreshQueue, Told, servers_to_tell, tell_servers
 from vidra.servers.announce import Announced
 from vidra.state.source_interface import AuthState, SourceKind, SourcePath
 

@@ -39,7 +39,7 @@ class Studio:
 
     def run(self, *names: str, stop: threading.Event | None = None, **request: Any) -> FlowOutcome:
         """Run the flow in this process against the real server."""
-        from vidra.engine.execution import execute, load_flow
+        from vidra.engine.worker.execution import execute, load_flow
 
         asked = stop or threading.Event()
         run = execute(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vidra.engine.archive_view import archive_lines, archive_of, check, holdings_of, take_over
+from vidra.engine.subscriptions.archive import archive_lines, archive_of, check, holdings_of, take_over
 from vidra.errors import UsageError
 from vidra.settings import Settings
 from vidra.state.holdings import Holding, memory_holdings

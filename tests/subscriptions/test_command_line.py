@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
-from vidra.engine.submission import submit
+from vidra.engine.jobs.submission import submit
 from vidra.media.request import DownloadRequest
 from vidra.settings import load_settings
 from vidra.state import open_state

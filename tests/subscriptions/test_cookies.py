@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vidra.engine.resolution import resolve
+from vidra.engine.jobs.resolution import resolve
 from vidra.errors import UsageError
 from vidra.media.cookies import cookie_term
 from vidra.settings import Settings, SubscriptionSettings

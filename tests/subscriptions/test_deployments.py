@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from vidra.engine.declared import declared_deployments
-from vidra.engine.deployments import Change, ChangeKind, apply_deployments
+from vidra.engine.deployments.applying import Change, ChangeKind, apply_deployments
+from vidra.engine.deployments.declared import declared_deployments
 from vidra.errors import ConfigError
 from vidra.settings import Settings
 

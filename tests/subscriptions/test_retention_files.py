@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vidra.clock import ManualClock
-from vidra.engine import retention
-from vidra.engine.archive_view import archive_of, holdings_of
+from vidra.engine.subscriptions import retention
+from vidra.engine.subscriptions.archive import archive_of, holdings_of
 from vidra.errors import PathRefused, UsageError
 from vidra.media.lists.belongings import removable, sidecars_of
 from vidra.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vidra.engine.vetting import vet
+from vidra.engine.jobs.vetting import vet
 from vidra.settings.loading import resolve_settings
 
 

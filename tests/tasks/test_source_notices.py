@@ -6,7 +6,7 @@ import pytest
 
 from tasks.source_notices import due_notices
 from vidra.connections import Candidate, ProbeFailure, ProbeResult, Standing
-from vidra.engine.source_checks import Checked
+from vidra.engine.sources.checks import Checked
 from vidra.state.source_interface import Source, SourceEvent, SourceEventKind, SourceKind
 
 AT = "2026-11-20T20:00:00.000000Z"

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from vidra.api.failed_tokens import A_MINUTE
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.credentials.server_token import TokenSource
-from vidra.engine.commands import RunStarter
+from vidra.engine.jobs.commands import RunStarter
 from vidra.errors import VidraError
 from vidra.media.interface import Listing
 from vidra.settings import Settings

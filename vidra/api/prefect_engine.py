@@ -11,8 +11,8 @@ from typing import Any, Final
 from vidra.api.interface import FlowInfo, RunInfo, RunLog, RunNotFound, RunState
 from vidra.clock import iso
 from vidra.engine import observing
+from vidra.engine.jobs.starter import PrefectStarter
 from vidra.engine.runs import RunInfo as EngineRun
-from vidra.engine.starter import PrefectStarter
 from vidra.errors import EngineError
 from vidra.redaction import redact
 

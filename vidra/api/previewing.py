@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vidra.engine.resolution import network_policy, resolve
+from vidra.engine.jobs.resolution import network_policy, resolve
 from vidra.errors import TryLater
 from vidra.media.interface import Listing, StopSignal
 from vidra.settings import Settings

@@ -20,9 +20,9 @@ from vidra.api.streams.hub import Hub
 from vidra.api.streams.message import Ending
 from vidra.api.streams.runs import RunWatch
 from vidra.api.streams.subscriber import Subscriber
-from vidra.engine.commands import JobCommands
-from vidra.engine.entry_commands import EntryCommands
-from vidra.engine.submission import submit
+from vidra.engine.jobs.commands import JobCommands
+from vidra.engine.jobs.entry_commands import EntryCommands
+from vidra.engine.jobs.submission import submit
 from vidra.errors import CredentialError, EngineError, JobNotFound, StateError, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.redaction import redact

@@ -17,7 +17,7 @@ from vidra.cli.invocation import Invocation
 from vidra.errors import UsageError
 
 if TYPE_CHECKING:
-    from vidra.engine.archive_view import ArchiveLine
+    from vidra.engine.subscriptions.archive import ArchiveLine
     from vidra.settings import Settings
     from vidra.state.holdings import Holdings
 
@@ -42,7 +42,7 @@ def list_archive(
     as_json: Json = False,
 ) -> None:
     """List what was downloaded: key, subscriptions, file; and what was deleted on purpose."""
-    from vidra.engine.archive_view import archive_lines  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.subscriptions.archive import archive_lines  # noqa: PLC0415 - `vidra --help` must stay fast
 
     found = archive_lines(Invocation.of(ctx).settings(), subscription=subscription, deleted=deleted)
     if as_json:
@@ -66,7 +66,7 @@ def check_archive(
 
     Exit codes: 0 all is well, 1 something is not.
     """
-    from vidra.engine.archive_view import check, holdings_of  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions.archive import check, holdings_of  # noqa: PLC0415 - as above
 
     settings = Invocation.of(ctx).settings()
     found = check(settings)
@@ -107,7 +107,7 @@ def import_archive(
 
     Exit codes: 0 all was read, 3 some files made no sense and were left out.
     """
-    from vidra.engine.archive_view import take_over  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions.archive import take_over  # noqa: PLC0415 - as above
 
     settings = Invocation.of(ctx).settings()
     if subscription is not None:
@@ -166,7 +166,7 @@ def _report(keys: Sequence[str], missing: Sequence[str], word: str) -> None:
 
 
 def _holdings(ctx: typer.Context) -> Holdings:
-    from vidra.engine.archive_view import holdings_of  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions.archive import holdings_of  # noqa: PLC0415 - as above
 
     return holdings_of(Invocation.of(ctx).settings())
 

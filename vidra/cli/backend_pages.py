@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from vidra.engine.backend_view import BackendView, NoticeView
+    from vidra.engine.backends.view import BackendView, NoticeView
 
 HEADER: Final = ("NAME", "STATE", "PID", "URL", "CRASHES", "REASON")
 _SCAN_LINES: Final = 5

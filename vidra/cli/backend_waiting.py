@@ -15,8 +15,8 @@ from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation, Verbosity
 
 if TYPE_CHECKING:
-    from vidra.engine.backend_view import BackendView, NoticeView
-    from vidra.engine.control_client import Control
+    from vidra.engine.backends.view import BackendView, NoticeView
+    from vidra.engine.lifecycle.control_client import Control
     from vidra.supervisor.interface import Remedy
 
 POLL: Final = 0.1

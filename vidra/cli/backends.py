@@ -19,8 +19,8 @@ from vidra.cli.invocation import Invocation, Verbosity
 from vidra.errors import BackendNotFound, EngineUnreachable
 
 if TYPE_CHECKING:
-    from vidra.engine.backend_view import BackendView
-    from vidra.engine.control_client import Control
+    from vidra.engine.backends.view import BackendView
+    from vidra.engine.lifecycle.control_client import Control
     from vidra.settings import Settings
     from vidra.supervisor.interface import BackendState
 
@@ -216,15 +216,15 @@ def _print_from(path: Path, offset: int) -> int:
 
 
 def _control(ctx: typer.Context) -> Control:
-    from vidra.engine.control_client import Control  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.lifecycle.control_client import Control  # noqa: PLC0415 - `vidra --help` must stay fast
 
     return Control(Invocation.of(ctx).settings())
 
 
 def _views(settings: Settings) -> tuple[Sequence[BackendView], bool]:
     """Return how all stand and True; without a running engine how they stood last, and False."""
-    from vidra.engine.backends import standings_now  # noqa: PLC0415 - as above
-    from vidra.engine.control_client import Control  # noqa: PLC0415 - the same
+    from vidra.engine.backends.standings import standings_now  # noqa: PLC0415 - as above
+    from vidra.engine.lifecycle.control_client import Control  # noqa: PLC0415 - the same
 
     try:
         return Control(settings).list(), True
@@ -284,8 +284,8 @@ def _show_result(view: BackendView, *, as_json: bool) -> None:
 
 
 def _log_path(settings: Settings, name: str, *, errors: bool) -> Path:
-    from vidra.engine.backends import log_of  # noqa: PLC0415 - `vidra --help` must stay fast
-    from vidra.engine.running import logs_folder  # noqa: PLC0415 - the same
+    from vidra.engine.backends.standings import log_of  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.lifecycle.running import logs_folder  # noqa: PLC0415 - the same
 
     path = log_of(settings, name)
     return logs_folder(settings) / "backend_errors.log" if errors else path

@@ -1,7 +1,7 @@
 """Entry of the one-file build: `vidra`, and the parts of Vidra that it starts from itself.
 
-`python -m vidra.engine.work` becomes `vidra __run-module vidra.engine.work` there, and what dies with
-its supervisor is started through `vidra __with-parent PID …`, because there is no other Python at hand.
+`python -m vidra.api.serve` becomes `vidra __run-module vidra.api.serve` there, and what dies with its
+supervisor is started through `vidra __with-parent PID …`, because there is no other Python at hand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from vidra.engine.programs import RUN_MODULE
+from vidra.engine.lifecycle.programs import RUN_MODULE
 from vidra.supervisor.process import WITH_PARENT
 
 _OURS: Final = ("vidra.", "flows.", "tasks.")

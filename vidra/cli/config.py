@@ -91,7 +91,7 @@ def schema() -> None:
 
 def _check(invocation: Invocation) -> tuple[Path | None, Sequence[ConfigProblem]]:
     """Check as every command would, then the file by itself: a variable may hide a mistake in it."""
-    from vidra.engine.vetting import vet  # noqa: PLC0415 - the option tables are 0.1 s to import
+    from vidra.engine.jobs.vetting import vet  # noqa: PLC0415 - the option tables are 0.1 s to import
 
     file = invocation.config
     try:

@@ -13,8 +13,8 @@ from vidra.cli.invocation import Invocation
 from vidra.errors import EngineUnreachable
 
 if TYPE_CHECKING:
-    from vidra.engine.deployments import Change
-    from vidra.engine.limits import LimitChange
+    from vidra.engine.deployments.applying import Change
+    from vidra.engine.politeness.limits import LimitChange
     from vidra.settings import Settings
 
 app = typer.Typer()
@@ -31,7 +31,7 @@ def deploy(
 ) -> None:
     """Create what is missing and update what differs; what a person paused in the UI stays paused."""
     from vidra.engine.environment import applied  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.running import engine_environment  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.running import engine_environment  # noqa: PLC0415 - the same
 
     settings = Invocation.of(ctx).settings()
     environment = engine_environment(settings)
@@ -53,9 +53,9 @@ def deploy(
 
 
 async def _apply(settings: Settings, *, dry_run: bool) -> tuple[Sequence[Change], Sequence[LimitChange]]:
-    from vidra.engine.declared import declared_deployments  # noqa: PLC0415 - as above
-    from vidra.engine.deployments import apply_deployments  # noqa: PLC0415 - the same
-    from vidra.engine.limits import apply_declared_limits  # noqa: PLC0415 - the same
+    from vidra.engine.deployments.applying import apply_deployments  # noqa: PLC0415 - the same
+    from vidra.engine.deployments.declared import declared_deployments  # noqa: PLC0415 - as above
+    from vidra.engine.politeness.limits import apply_declared_limits  # noqa: PLC0415 - the same
 
     changes = await apply_deployments(declared_deployments(settings), dry_run=dry_run)
     return changes, await apply_declared_limits(settings.limits, dry_run=dry_run)

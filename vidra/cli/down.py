@@ -27,7 +27,7 @@ def down(
 
     Exit codes: 0 stopped, or none was running; 1 still there after the time allowed.
     """
-    from vidra.engine.running import find_engine  # noqa: PLC0415 - 0.2 s
+    from vidra.engine.lifecycle.running import find_engine  # noqa: PLC0415 - 0.2 s
     from vidra.supervisor.identity import Identity  # noqa: PLC0415 - the same
 
     settings = Invocation.of(ctx).settings()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def engine_reached(settings: Settings) -> Iterator[None]:
     """Make this process talk to the running engine; raises `EngineUnreachable` when there is none."""
     from vidra.engine.environment import applied  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.running import engine_environment  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.running import engine_environment  # noqa: PLC0415 - the same
 
     environment = engine_environment(settings)
     if environment is None:

@@ -15,10 +15,10 @@ from vidra.cli.exit_codes import ExitCode
 from vidra.cli.following import JobFollower
 from vidra.cli.progress import Notice, Renderer
 from vidra.cli.stopping import stopped_by_signals
-from vidra.engine.commands import label_of
 from vidra.engine.interface import EngineStage, EngineStatus, FlowOutcome, RunStatus
-from vidra.engine.running import engine_environment
-from vidra.engine.submission import resume_or_submit
+from vidra.engine.jobs.commands import label_of
+from vidra.engine.jobs.submission import resume_or_submit
+from vidra.engine.lifecycle.running import engine_environment
 from vidra.errors import EngineError, EngineUnreachable, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.settings import Settings
@@ -26,7 +26,7 @@ from vidra.state import State, open_configured_state
 from vidra.state.interface import TERMINAL, DesiredState, Job, JobStatus
 
 if TYPE_CHECKING:
-    from vidra.engine.triggered import Wish
+    from vidra.engine.jobs.triggered import Wish
 
 NOTICES = {
     EngineStage.STARTING: "No engine is running: starting a private Prefect server for this run",
@@ -89,7 +89,7 @@ def _run_privately(
     renderer: Renderer,
     stop: threading.Event,
 ) -> FlowOutcome:
-    from vidra.engine.private import run_privately  # noqa: PLC0415 - a refused request needs no engine
+    from vidra.engine.lifecycle.private import run_privately  # noqa: PLC0415 - a refused request needs no engine
 
     def on_status(status: EngineStatus) -> None:
         if status.stage in NOTICES:
@@ -115,7 +115,7 @@ def _run_through_engine(
     *,
     wait: bool,
 ) -> None:
-    from vidra.engine.triggered import run_through_engine  # noqa: PLC0415 - the same
+    from vidra.engine.jobs.triggered import run_through_engine  # noqa: PLC0415 - the same
 
     run_through_engine(
         job,
@@ -131,7 +131,7 @@ def _run_through_engine(
 
 def _ask_wish() -> Wish:
     """Ask a person; a program that interrupts us means stop."""
-    from vidra.engine.triggered import Wish  # noqa: PLC0415 - loaded by now
+    from vidra.engine.jobs.triggered import Wish  # noqa: PLC0415 - loaded by now
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return Wish.STOP

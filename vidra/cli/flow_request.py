@@ -27,7 +27,7 @@ def run_flow(
     Raises `EngineUnreachable` for `detach` without an engine.
     """
     from vidra.engine.environment import applied  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.running import engine_environment  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.running import engine_environment  # noqa: PLC0415 - the same
 
     settings = invocation.settings()
     environment = engine_environment(settings)
@@ -53,7 +53,7 @@ async def _through_engine(flow: str, request: Mapping[str, Any], *, detach: bool
 
 def _privately(invocation: Invocation, flow: str, request: Mapping[str, Any]) -> tuple[int, str]:
     from vidra.engine.interface import EngineStage, RunStatus  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.private import run_privately  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.private import run_privately  # noqa: PLC0415 - the same
 
     def tell(status: EngineStatus) -> None:
         if status.stage is EngineStage.STARTING and invocation.verbosity > Verbosity.QUIET:

@@ -15,13 +15,13 @@ from vidra.cli.completion import complete_job
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
 from vidra.cli.job_lookup import find_job
-from vidra.engine.commands import JobCommands
-from vidra.engine.steering import Command, NoEngine, Steered, steer
+from vidra.engine.jobs.commands import JobCommands
+from vidra.engine.jobs.steering import Command, NoEngine, Steered, steer
 from vidra.errors import EngineUnreachable
 from vidra.redaction import redact
 
 if TYPE_CHECKING:
-    from vidra.engine.commands import RunStarter
+    from vidra.engine.jobs.commands import RunStarter
     from vidra.settings import Settings
     from vidra.state import State
 
@@ -93,8 +93,8 @@ def _starter(settings: Settings, command: Command) -> Iterator[RunStarter]:
     Raises `EngineUnreachable`, before anything was changed, when the command needs an engine.
     """
     from vidra.engine.environment import applied  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.running import engine_environment  # noqa: PLC0415 - the same
-    from vidra.engine.starter import PrefectStarter  # noqa: PLC0415 - the same
+    from vidra.engine.jobs.starter import PrefectStarter  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.running import engine_environment  # noqa: PLC0415 - the same
 
     environment = engine_environment(settings)
     if environment is not None:

@@ -14,10 +14,10 @@ from vidra.cli.completion import complete_job
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
 from vidra.cli.job_lookup import find_job
-from vidra.engine.commands import JobCommands
-from vidra.engine.entry_commands import ALL, LOCKED, EntryCommands, EntryResult, EntryTargets
-from vidra.engine.selection import ranges_of
-from vidra.engine.starters import starter_for
+from vidra.engine.jobs.commands import JobCommands
+from vidra.engine.jobs.entry_commands import ALL, LOCKED, EntryCommands, EntryResult, EntryTargets
+from vidra.engine.jobs.selection import ranges_of
+from vidra.engine.jobs.starters import starter_for
 from vidra.errors import UsageError
 
 if TYPE_CHECKING:

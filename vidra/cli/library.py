@@ -216,7 +216,7 @@ def show_items(library: Library, items: Sequence[Shown], *, as_json: bool, total
 def _looked_at(ctx: typer.Context, library: Library, shown: Shown) -> Shown:
     """Ask the server about the item; while it is away, what is known has to do."""
     from vidra.engine.library.closer import look_closer  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.source_access import open_sources  # noqa: PLC0415 - the same
+    from vidra.engine.sources.access import open_sources  # noqa: PLC0415 - the same
 
     settings = Invocation.of(ctx).settings()
 

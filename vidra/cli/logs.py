@@ -45,8 +45,8 @@ def logs(
 
 
 def _files(settings: Settings, part: str | None) -> list[tuple[str, Path]]:
-    from vidra.engine.parts import SERVER, SHIM, WORKER  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.running import logs_folder  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.parts import SERVER, SHIM, WORKER  # noqa: PLC0415 - 0.2 s
+    from vidra.engine.lifecycle.running import logs_folder  # noqa: PLC0415 - the same
 
     folder = logs_folder(settings)
     known = {"vidra": settings.log_file} | {name: folder / f"{name}.log" for name in (SERVER, WORKER, SHIM)}

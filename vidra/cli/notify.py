@@ -50,7 +50,7 @@ def try_channels(
 
     Exit codes: 0 everybody took it, 1 somebody did not.
     """
-    from vidra.engine.notifying import try_channel  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.notices.notifying import try_channel  # noqa: PLC0415 - `vidra --help` must stay fast
 
     settings = Invocation.of(ctx).settings()
     known = settings.notifications.channels
@@ -85,7 +85,7 @@ def secret(
     import sys  # noqa: PLC0415 - as late as the rest
 
     from vidra.cli.source_access import read_secret  # noqa: PLC0415 - `vidra --help` must stay fast
-    from vidra.engine.notifying import save_secret  # noqa: PLC0415 - the same
+    from vidra.engine.notices.notifying import save_secret  # noqa: PLC0415 - the same
 
     if file is None and variable is None and not sys.stdin.isatty():
         file = Path("-")
@@ -98,7 +98,7 @@ def secret(
 
 
 def _rows(invocation: Invocation) -> list[dict[str, Any]]:
-    from vidra.engine.notifying import secret_place, standings  # noqa: PLC0415 - the same
+    from vidra.engine.notices.notifying import secret_place, standings  # noqa: PLC0415 - the same
 
     settings = invocation.settings()
     known, rows = standings(settings), []

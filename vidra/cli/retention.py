@@ -36,7 +36,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what `apply` would remove, and why. Changes nothing."""
-    from vidra.engine import retention  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.subscriptions import retention  # noqa: PLC0415 - `vidra --help` must stay fast
 
     found = retention.plan(Invocation.of(ctx).settings(), names=subscription or None)
     if as_json:
@@ -61,7 +61,7 @@ def apply(
 
     Exit codes: 0 done, 1 some files could not be removed, or (nearly) everything would go without --yes.
     """
-    from vidra.engine import retention  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions import retention  # noqa: PLC0415 - as above
 
     done = retention.apply(Invocation.of(ctx).settings(), names=subscription or None, yes=yes)
     if as_json:

@@ -25,7 +25,7 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array instead.")] = False,
 ) -> None:
     """List the sites that are left alone, until when, and what they said."""
-    from vidra.engine.breakers import paused_sites  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.politeness.breakers import paused_sites  # noqa: PLC0415 - `vidra --help` must stay fast
 
     sites = paused_sites(Invocation.of(ctx).settings())
     if as_json:
@@ -45,7 +45,7 @@ def resume(
 
     Exit codes: 0 it is asked again, 1 it was not left alone.
     """
-    from vidra.engine.breakers import resume_site  # noqa: PLC0415 - as above
+    from vidra.engine.politeness.breakers import resume_site  # noqa: PLC0415 - as above
 
     if resume_site(Invocation.of(ctx).settings(), site.lower()):
         typer.echo(f"{site} is asked again")

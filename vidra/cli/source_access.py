@@ -16,8 +16,8 @@ import typer
 from vidra.errors import SourceNotFound, UsageError
 
 if TYPE_CHECKING:
-    from vidra.engine.source_access import SourceRoom
-    from vidra.engine.source_checks import Checked
+    from vidra.engine.sources.access import SourceRoom
+    from vidra.engine.sources.checks import Checked
     from vidra.settings import Settings
     from vidra.state.source_interface import Source
 
@@ -29,7 +29,7 @@ async def sources_opened(settings: Settings) -> AsyncIterator[SourceRoom]:
     """Yield the room of sources with the declared ones up to date."""
     from vidra.clock import SYSTEM_CLOCK  # noqa: PLC0415 - `vidra --help` must stay fast
     from vidra.engine.library.forgetting import follow_configured  # noqa: PLC0415 - the same
-    from vidra.engine.source_access import open_sources  # noqa: PLC0415 - the same
+    from vidra.engine.sources.access import open_sources  # noqa: PLC0415 - the same
     from vidra.state import open_configured_state  # noqa: PLC0415 - the same
 
     with open_configured_state(settings.storage) as state:
@@ -61,7 +61,7 @@ def found_source(room: SourceRoom, wanted: str) -> Source:
 
 def tell_engine(settings: Settings) -> None:
     """Let a running engine schedule what sources need, or stop scheduling it."""
-    from vidra.engine.source_schedules import apply_if_running  # noqa: PLC0415 - the same
+    from vidra.engine.sources.schedules import apply_if_running  # noqa: PLC0415 - the same
 
     if not apply_if_running(settings):
         typer.echo("No engine is running: connections are watched once `vidra up` runs.", err=True)
@@ -77,7 +77,7 @@ def report(room: SourceRoom, checked: Checked, *, as_json: bool) -> None:
 def print_page(room: SourceRoom, source: Source, *, as_json: bool, events: bool = True) -> None:
     """Print everything about a source, its latest events included if wanted."""
     from vidra.cli.source_pages import source_lines  # noqa: PLC0415 - the same
-    from vidra.engine.source_view import event_json, source_json  # noqa: PLC0415 - the same
+    from vidra.engine.sources.view import event_json, source_json  # noqa: PLC0415 - the same
 
     page = source_json(source, now=room.clock.now())
     told = [event_json(one) for one in room.store.events(source.source_id, limit=10)] if events else []

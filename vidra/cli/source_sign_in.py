@@ -17,8 +17,8 @@ from vidra.settings.sources import FolderKind
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from vidra.engine.source_access import SourceRoom
-    from vidra.engine.source_sign_in import JellyfinChoice, PlexChoice
+    from vidra.engine.sources.access import SourceRoom
+    from vidra.engine.sources.sign_in import JellyfinChoice, PlexChoice
     from vidra.servers.jellyfin_login import QuickConnect
     from vidra.servers.plex_account import HomeUser, Pin
     from vidra.state.source_interface import Source
@@ -96,7 +96,7 @@ def add_plex(
     as_json: Json = False,
 ) -> None:
     """Sign in at plex.tv with a link code, or with a token, and add one of the account's servers."""
-    from vidra.engine.source_sign_in import PlexChoice, Wanted  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.sources.sign_in import PlexChoice, Wanted  # noqa: PLC0415 - `vidra --help` must stay fast
 
     token = None
     if url is not None or secret_file is not None or secret_env is not None:
@@ -106,7 +106,7 @@ def add_plex(
 
     async def add(room: SourceRoom) -> Source:
         """Sign in, then store the server."""
-        from vidra.engine.source_sign_in import sign_in_to_plex, store_server  # noqa: PLC0415 - the same
+        from vidra.engine.sources.sign_in import sign_in_to_plex, store_server  # noqa: PLC0415 - the same
 
         return await store_server(room, await sign_in_to_plex(room, choice, Terminal()), wanted)
 
@@ -129,7 +129,7 @@ def add_jellyfin(
     as_json: Json = False,
 ) -> None:
     """Sign in to a Jellyfin server by password or Quick Connect, and add it."""
-    from vidra.engine.source_sign_in import JellyfinChoice, Wanted  # noqa: PLC0415 - the same
+    from vidra.engine.sources.sign_in import JellyfinChoice, Wanted  # noqa: PLC0415 - the same
 
     password = None if user is None else _secret(f"password of {user}", secret_file, secret_env)
     choice = JellyfinChoice(user=user, password=password)
@@ -140,7 +140,7 @@ def add_jellyfin(
 
     async def add(room: SourceRoom) -> Source:
         """Sign in, then store the server."""
-        from vidra.engine.source_sign_in import sign_in_to_jellyfin, store_server  # noqa: PLC0415 - the same
+        from vidra.engine.sources.sign_in import sign_in_to_jellyfin, store_server  # noqa: PLC0415 - the same
 
         return await store_server(room, await sign_in_to_jellyfin(room, address, choice, Terminal()), wanted)
 
@@ -161,7 +161,7 @@ def add_local(
     as_json: Json = False,
 ) -> None:
     """Add folders of this machine as a source; each becomes a library."""
-    from vidra.engine.source_sign_in import Wanted, store_folders  # noqa: PLC0415 - the same
+    from vidra.engine.sources.sign_in import Wanted, store_folders  # noqa: PLC0415 - the same
     from vidra.state.source_interface import SourceFolder  # noqa: PLC0415 - the same
 
     libraries = [SourceFolder(path=str(folder), kind=kind.value) for folder in folders]
@@ -190,7 +190,7 @@ def login(
 
     async def again(room: SourceRoom) -> Source:
         """Sign in to the known server once more."""
-        from vidra.engine.source_sign_in import sign_in_again  # noqa: PLC0415 - the same
+        from vidra.engine.sources.sign_in import sign_in_again  # noqa: PLC0415 - the same
 
         known = found_source(room, source)
         given = token or secret_file is not None or secret_env is not None
@@ -210,7 +210,7 @@ def _choices(
     profile: str | None,
     link: bool,
 ) -> tuple[PlexChoice, JellyfinChoice]:
-    from vidra.engine.source_sign_in import JellyfinChoice, PlexChoice  # noqa: PLC0415 - the same
+    from vidra.engine.sources.sign_in import JellyfinChoice, PlexChoice  # noqa: PLC0415 - the same
 
     if source.type.value == "plex":
         secret = _secret("Plex token", secret_file, secret_env) if given else None
@@ -226,7 +226,7 @@ def _add(ctx: typer.Context, work: Callable[[SourceRoom], Awaitable[Source]], *,
     settings = Invocation.of(ctx).settings()
 
     async def add(room: SourceRoom) -> None:
-        from vidra.engine.source_checks import check_sources  # noqa: PLC0415 - the same
+        from vidra.engine.sources.checks import check_sources  # noqa: PLC0415 - the same
 
         source = await work(room)
         report(room, (await check_sources(room, [source.source_id]))[0], as_json=as_json)

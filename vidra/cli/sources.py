@@ -15,8 +15,8 @@ from vidra.cli.source_access import found_source, print_page, tell_engine, with_
 from vidra.errors import UsageError
 
 if TYPE_CHECKING:
-    from vidra.engine.source_access import SourceRoom
-    from vidra.engine.source_checks import Checked
+    from vidra.engine.sources.access import SourceRoom
+    from vidra.engine.sources.checks import Checked
 
 app = typer.Typer(
     name="source",
@@ -37,7 +37,7 @@ def list_sources(ctx: typer.Context, *, as_json: Json = False) -> None:
 
     async def pages(room: SourceRoom) -> list[dict[str, object]]:
         """Read what is known of each source."""
-        from vidra.engine.source_view import source_json  # noqa: PLC0415 - the same
+        from vidra.engine.sources.view import source_json  # noqa: PLC0415 - the same
 
         return [source_json(one, now=room.clock.now()) for one in room.store.list()]
 
@@ -72,7 +72,7 @@ def check_now(
 
     async def test(room: SourceRoom) -> int:
         """Check the sources and print how they fare."""
-        from vidra.engine.source_checks import check_sources  # noqa: PLC0415 - the same
+        from vidra.engine.sources.checks import check_sources  # noqa: PLC0415 - the same
 
         wanted = None if not sources else [found_source(room, one).source_id for one in sources]
         checked = await check_sources(room, wanted)
@@ -102,7 +102,7 @@ def remove_sources(
 
     async def remove(room: SourceRoom) -> None:
         """Remove the sources, once that is confirmed."""
-        from vidra.engine.source_sign_in import remove_source  # noqa: PLC0415 - the same
+        from vidra.engine.sources.sign_in import remove_source  # noqa: PLC0415 - the same
 
         found = [found_source(room, one) for one in dict.fromkeys(sources)]
         if not yes and not _confirmed([one.source_id for one in found]):
@@ -127,7 +127,7 @@ def pin_connection(
 
     async def pin(room: SourceRoom) -> None:
         """Pin the address and print the source."""
-        from vidra.engine.source_checks import pin_address  # noqa: PLC0415 - the same
+        from vidra.engine.sources.checks import pin_address  # noqa: PLC0415 - the same
 
         after = await pin_address(room, found_source(room, source), address)
         print_page(room, after, as_json=False, events=False)
@@ -136,14 +136,14 @@ def pin_connection(
 
 
 def _check_json(room: SourceRoom, checked: Checked) -> dict[str, object]:
-    from vidra.engine.source_view import event_json, source_json  # noqa: PLC0415 - the same
+    from vidra.engine.sources.view import event_json, source_json  # noqa: PLC0415 - the same
 
     page = source_json(checked.after, now=room.clock.now())
     return {**page, "problem": checked.problem, "events": [event_json(one) for one in checked.events]}
 
 
 def _sound(room: SourceRoom, checked: Checked) -> bool:
-    from vidra.engine.source_view import connection_json  # noqa: PLC0415 - the same
+    from vidra.engine.sources.view import connection_json  # noqa: PLC0415 - the same
 
     online = connection_json(checked.after, now=room.clock.now())["status"] == "online"
     return online and checked.after.auth_status.value == "authenticated"

@@ -41,15 +41,15 @@ def status(
 
 
 def _facts(settings: Settings) -> dict[str, Any]:
-    from vidra.engine.breakers import paused_sites  # noqa: PLC0415 - 0.2 s
+    from vidra.engine.politeness.breakers import paused_sites  # noqa: PLC0415 - 0.2 s
 
     sites = [asdict(site) for site in paused_sites(settings)]
     return {**_engine_facts(settings), "paused_sites": sites}
 
 
 def _engine_facts(settings: Settings) -> dict[str, Any]:
-    from vidra.engine.running import find_engine  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.startup_status import read_status  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.running import find_engine  # noqa: PLC0415 - 0.2 s
+    from vidra.engine.lifecycle.startup_status import read_status  # noqa: PLC0415 - the same
 
     engine = find_engine(settings)
     phase = read_status(settings.status_file).get("status")

@@ -17,9 +17,9 @@ from vidra.cli.stopping import stopped_by_signals
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vidra.engine.expansions import Expanded
     from vidra.engine.interface import EngineStatus
-    from vidra.engine.subscription_view import SubscriptionCard
+    from vidra.engine.subscriptions.expansions import Expanded
+    from vidra.engine.subscriptions.view import SubscriptionCard
     from vidra.settings import Settings
     from vidra.state.subscriptions import RunNote
 
@@ -38,7 +38,7 @@ _LISTED = ("download", "later", "unreadable")
 @app.command("ls")
 def list_subscriptions(ctx: typer.Context, *, as_json: Json = False) -> None:
     """List the subscriptions: when they run, what they hold, how the last run went."""
-    from vidra.engine.subscription_view import cards  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.subscriptions.view import cards  # noqa: PLC0415 - `vidra --help` must stay fast
 
     found = cards(Invocation.of(ctx).settings())
     if as_json:
@@ -57,7 +57,7 @@ def show_subscription(
     as_json: Json = False,
 ) -> None:
     """Show one subscription with all it inherits, and its latest runs."""
-    from vidra.engine.subscription_view import cards  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions.view import cards  # noqa: PLC0415 - as above
 
     (card,) = cards(Invocation.of(ctx).settings(), [name])
     page = card.to_json()
@@ -79,8 +79,8 @@ def check_subscriptions(ctx: typer.Context, names: Names = None, *, as_json: Jso
 
     Asks no site. Exit codes: 0 all is well, 1 something is not.
     """
-    from vidra.engine.subscription_view import cards, troubles  # noqa: PLC0415 - as above
-    from vidra.engine.vetting import vet  # noqa: PLC0415 - as above
+    from vidra.engine.jobs.vetting import vet  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions.view import cards, troubles  # noqa: PLC0415 - as above
     from vidra.settings.loading import resolve_settings  # noqa: PLC0415 - as above
 
     invocation = Invocation.of(ctx)
@@ -172,7 +172,7 @@ def resume(ctx: typer.Context, names: SomeNames) -> None:
 
 
 def _set_paused(ctx: typer.Context, names: Sequence[str], *, paused: bool) -> None:
-    from vidra.engine.subscription_view import book_of  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions.view import book_of  # noqa: PLC0415 - as above
     from vidra.settings.inheritance import subscription  # noqa: PLC0415 - as above
 
     settings = Invocation.of(ctx).settings()
@@ -192,8 +192,8 @@ def _expand(
 ) -> tuple[Expanded, Settings]:
     import os  # noqa: PLC0415 - as below
 
-    from vidra.engine.expansions import expand  # noqa: PLC0415 - `vidra --help` must stay fast
-    from vidra.engine.subscription_view import cards  # noqa: PLC0415 - as above
+    from vidra.engine.subscriptions.expansions import expand  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.subscriptions.view import cards  # noqa: PLC0415 - as above
     from vidra.errors import UsageError  # noqa: PLC0415 - as above
     from vidra.media.lists.request import ExpansionRequest  # noqa: PLC0415 - as above
 

@@ -12,7 +12,7 @@ app = typer.Typer(name="token", help="Show or replace the server's token.", no_a
 @app.command("show")
 def show(ctx: typer.Context) -> None:
     """Print the token; it is made if there is none yet."""
-    from vidra.engine.token_rotation import server_token  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.lifecycle.token_rotation import server_token  # noqa: PLC0415 - `vidra --help` must stay fast
 
     typer.echo(server_token(Invocation.of(ctx).settings()))
 
@@ -20,6 +20,6 @@ def show(ctx: typer.Context) -> None:
 @app.command("rotate")
 def rotate(ctx: typer.Context) -> None:
     """Replace the token and print the new one; the old one stops counting at once, without a restart."""
-    from vidra.engine.token_rotation import rotate_token  # noqa: PLC0415 - as above
+    from vidra.engine.lifecycle.token_rotation import rotate_token  # noqa: PLC0415 - as above
 
     typer.echo(rotate_token(Invocation.of(ctx).settings()))

@@ -17,7 +17,7 @@ from vidra.cli.invocation import Invocation
 from vidra.errors import AlreadyRunning, EngineStartFailed, UsageError
 
 if TYPE_CHECKING:
-    from vidra.engine.up import Ready
+    from vidra.engine.lifecycle.up import Ready
     from vidra.settings import Settings
     from vidra.supervisor.interface import BackendEvent
 
@@ -61,7 +61,7 @@ def _attached(settings: Settings, no_server: bool) -> int:
 
 
 async def _run(settings: Settings, *, with_server: bool) -> None:
-    from vidra.engine.up import engine_up  # noqa: PLC0415 - 0.3 s
+    from vidra.engine.lifecycle.up import engine_up  # noqa: PLC0415 - 0.3 s
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -103,8 +103,8 @@ def _log_into(settings: Settings) -> None:
 
 
 def _reuse(settings: Settings, running: AlreadyRunning) -> int:
-    from vidra.engine.running import find_engine  # noqa: PLC0415 - rare
-    from vidra.engine.startup_status import Phase, read_status, write_status  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.running import find_engine  # noqa: PLC0415 - rare
+    from vidra.engine.lifecycle.startup_status import Phase, read_status, write_status  # noqa: PLC0415 - the same
 
     found = find_engine(settings)
     before = read_status(settings.status_file)
@@ -118,9 +118,9 @@ def _reuse(settings: Settings, running: AlreadyRunning) -> int:
 
 
 def _detached(settings: Settings, no_server: bool) -> int:
-    from vidra.engine.programs import independent_environment, vidra_command  # noqa: PLC0415 - rare
-    from vidra.engine.running import find_engine  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.startup_status import Phase, read_status  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.programs import independent_environment, vidra_command  # noqa: PLC0415 - rare
+    from vidra.engine.lifecycle.running import find_engine  # noqa: PLC0415 - 0.2 s
+    from vidra.engine.lifecycle.startup_status import Phase, read_status  # noqa: PLC0415 - the same
 
     if find_engine(settings) is not None:
         return _attached(settings, no_server)

@@ -32,8 +32,8 @@ def worker(
     The server is the one of `engine.api_url` (PREFECT_API_URL), else the one `vidra up` runs here.
     """
     from vidra.engine.environment import applied  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.running import engine_environment  # noqa: PLC0415 - the same
-    from vidra.engine.work import work  # noqa: PLC0415 - the same
+    from vidra.engine.lifecycle.running import engine_environment  # noqa: PLC0415 - the same
+    from vidra.engine.worker.work import work  # noqa: PLC0415 - the same
 
     invocation = Invocation.of(ctx)
     settings = invocation.settings()

@@ -15,8 +15,8 @@ from uuid import UUID
 
 import anyio
 
-from vidra.engine import owners
 from vidra.engine.runs import RunInfo, connected_client, run_info
+from vidra.engine.worker import owners
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient

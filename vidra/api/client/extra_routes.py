@@ -12,7 +12,7 @@ from vidra.api.client.preview import preview_of
 from vidra.api.client.requests import options_of, read_object, urls_of
 from vidra.api.context import Context
 from vidra.api.services import Services
-from vidra.engine.resolution import network_policy, resolve
+from vidra.engine.jobs.resolution import network_policy, resolve
 from vidra.errors import OptionRefused, PathRefused, TryLater, UrlRefused, VidraError
 from vidra.media.addresses import check_urls, system_resolver
 from vidra.redaction import redact

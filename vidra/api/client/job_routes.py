@@ -16,7 +16,7 @@ from vidra.api.client.summary import summary_of
 from vidra.api.client.values import without_nulls
 from vidra.api.context import Context
 from vidra.api.services import Services
-from vidra.engine.commands import CommandResult
+from vidra.engine.jobs.commands import CommandResult
 from vidra.errors import JobConflict, JobNotFound
 from vidra.media.request import DownloadRequest
 from vidra.state.interface import ACTIVE, Job, JobStatus

@@ -23,7 +23,7 @@ from vidra.api.client.values import without_nulls
 from vidra.api.client.view import JobView
 from vidra.api.context import Context
 from vidra.api.services import Services
-from vidra.engine.entry_commands import JOB_OVER, REMOVED, EntryResult
+from vidra.engine.jobs.entry_commands import JOB_OVER, REMOVED, EntryResult
 
 router = APIRouter(prefix="/api/jobs/{job_id}/playlist", tags=["client"])
 

@@ -10,7 +10,7 @@ import orjson
 from fastapi import Request
 
 from vidra.api.answers import BadBody
-from vidra.engine.entry_commands import EntryTargets
+from vidra.engine.jobs.entry_commands import EntryTargets
 
 _KEPT: Final = (
     "ctx_id", "playlist_id", "playlist_entry_count", "playlist_title", "title",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from zlib import crc32
 
-from vidra.engine.selection import selected
+from vidra.engine.jobs.selection import selected
 from vidra.state.interface import Entry, EntryStatus, Job, JobKind, JobProgress
 
 

@@ -29,7 +29,7 @@ from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.sending import speak
 from vidra.api.streams.subscriber import Subscriber
 from vidra.api.streams.taking import led_by, next_messages
-from vidra.engine.backends import open_health, standings_now
+from vidra.engine.backends.standings import open_health, standings_now
 from vidra.errors import StateError, UsageError
 from vidra.redaction import redact
 from vidra.settings import Settings

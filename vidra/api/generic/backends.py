@@ -16,9 +16,9 @@ from vidra.api.context import Context
 from vidra.api.generic.routes import PROBLEMS
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
-from vidra.engine.backend_view import BackendView
-from vidra.engine.backends import PARTS, log_of, standings_now
-from vidra.engine.control_client import Control
+from vidra.engine.backends.standings import PARTS, log_of, standings_now
+from vidra.engine.backends.view import BackendView
+from vidra.engine.lifecycle.control_client import Control
 from vidra.errors import BackendNotFound, EngineUnreachable
 from vidra.supervisor.log_reading import last_lines, log_file
 

@@ -30,8 +30,8 @@ from vidra.engine.library.closer import look_closer
 from vidra.engine.library.deploying import FLOW
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue
-from vidra.engine.source_access import open_sources
-from vidra.engine.source_view import source_json
+from vidra.engine.sources.access import open_sources
+from vidra.engine.sources.view import source_json
 from vidra.errors import EngineError, TryLater
 from vidra.library.filters import Order, Wanted
 from vidra.library.pages import brief, full

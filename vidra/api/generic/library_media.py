@@ -32,7 +32,7 @@ from vidra.engine.library.images import Picture, PictureCache, checked_path, pic
 from vidra.engine.library.reading import name_of
 from vidra.engine.library.shelves import open_shelf
 from vidra.engine.library.watch_book import ShelfWatchBook
-from vidra.engine.source_access import SourceRoom, open_sources
+from vidra.engine.sources.access import SourceRoom, open_sources
 from vidra.errors import Missing, TryLater
 from vidra.library.pages import details_of
 from vidra.library.rows import Shown

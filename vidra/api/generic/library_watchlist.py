@@ -14,7 +14,7 @@ from vidra.api.generic.routes import PROBLEMS
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.engine.library.watchlist import catalogue_id, open_watchlist, watchlist_page
-from vidra.engine.source_access import open_sources
+from vidra.engine.sources.access import open_sources
 from vidra.servers.plex_discover import PlexDiscover
 
 router = APIRouter(prefix=f"{GENERIC}/library/watchlist", responses=PROBLEMS, tags=["library"])

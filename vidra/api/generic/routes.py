@@ -26,7 +26,7 @@ from vidra.api.generic.parameters import check_parameters
 from vidra.api.interface import FlowInfo, FlowNotFound, RunInfo, RunState
 from vidra.api.refusals import GENERIC, PROBLEM
 from vidra.api.services import Services
-from vidra.engine.commands import FLOW
+from vidra.engine.jobs.commands import FLOW
 from vidra.errors import UsageError
 from vidra.media.request import DownloadRequest
 from vidra.state.interface import Job

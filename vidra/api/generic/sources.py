@@ -24,10 +24,10 @@ from vidra.api.generic.source_models import (
 )
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
-from vidra.engine.source_access import SourceRoom, open_sources
-from vidra.engine.source_checks import check_sources
-from vidra.engine.source_sign_in import remove_source
-from vidra.engine.source_view import event_json, source_json
+from vidra.engine.sources.access import SourceRoom, open_sources
+from vidra.engine.sources.checks import check_sources
+from vidra.engine.sources.sign_in import remove_source
+from vidra.engine.sources.view import event_json, source_json
 from vidra.errors import SourceNotFound
 from vidra.redaction import redact
 from vidra.state.source_interface import Source

@@ -8,10 +8,10 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from vidra.engine.jobs.starter import PrefectStarter
 from vidra.engine.library.acting import queued
 from vidra.engine.library.deploying import FLOW, source_ids
 from vidra.engine.library.shelves import QUEUE, open_queue
-from vidra.engine.starter import PrefectStarter
 from vidra.errors import EngineError
 from vidra.library.watching import ChangeState
 from vidra.settings import Settings

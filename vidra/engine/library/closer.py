@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from vidra.engine.source_access import SourceRoom
+from vidra.engine.sources.access import SourceRoom
 from vidra.errors import AuthRequired, Missing, Refused
 from vidra.library.pages import details_of
 from vidra.library.records import ITEMS, replaced

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from vidra.engine.declarations import Declaration, Schedule
-from vidra.engine.pacing import pacing_variables
-from vidra.engine.subscription_deployments import FROM_YAML
+from vidra.engine.deployments.declarations import Declaration, Schedule
+from vidra.engine.deployments.pacing import pacing_variables
+from vidra.engine.subscriptions.deployments import FROM_YAML
 from vidra.settings import ScheduleSettings, Settings
 from vidra.state import open_configured_state
 

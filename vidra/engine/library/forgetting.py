@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from vidra.clock import Clock
 from vidra.engine.library.acting import drop, queued
 from vidra.engine.library.shelves import QUEUE, forget_shelf, open_queue, shelf_ids
-from vidra.engine.source_declarations import Followed, follow_declarations
+from vidra.engine.sources.declarations import Followed, follow_declarations
 from vidra.settings import Settings
 from vidra.state.source_interface import SourceStore
 

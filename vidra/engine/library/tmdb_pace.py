@@ -10,8 +10,8 @@ from typing import Final
 from pydantic import SecretStr
 
 from vidra.clock import SYSTEM_CLOCK, Clock
-from vidra.engine.limits import GlobalLimit, apply_limits
-from vidra.engine.slots import take_all
+from vidra.engine.politeness.limits import GlobalLimit, apply_limits
+from vidra.engine.politeness.slots import take_all
 
 BATCH: Final = 0.2
 """Share of a second's requests that is taken at once: a turn of each would cost two requests to Prefect."""

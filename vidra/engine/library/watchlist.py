@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from vidra.engine.source_access import ACCOUNT_TOKEN, SourceRoom, scope_of
+from vidra.engine.sources.access import ACCOUNT_TOKEN, SourceRoom, scope_of
 from vidra.errors import AuthRequired, UsageError
 from vidra.servers.interface import Item
 from vidra.servers.plex_discover import CallForm, PlexDiscover

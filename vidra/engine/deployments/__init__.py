@@ -1,0 +1,1 @@
+"""What should run by itself and when, and how the Prefect server is made to agree."""

@@ -1,0 +1,1 @@
+"""What a person or a client may do with a job, and how a job becomes a flow run."""

@@ -1,0 +1,1 @@
+"""Telling people what happened, wherever they want to be told."""
