@@ -27,8 +27,8 @@ from vidra.state import open_configured_state
 from vidra.state.source_interface import AuthState, Source, SourceEvent, SourceEventKind, SourceKind
 
 ARTIFACT: Final = "connections"
-_SHOWN: Final = ("class", "score", "available", "in_use", "problem")
-"""What has to change in the table for a new one to be left: a table every 30 s would be 3,000 a day."""
+_SHOWN: Final = ("class", "available", "in_use", "problem")
+"""What has to change for a new table to be left: one every 30 s would be 3,000 a day, and scores breathe."""
 _GRAVE: Final = frozenset({SourceEventKind.CONNECTION_LOST, SourceEventKind.AUTH_CHANGED})
 
 

@@ -38,7 +38,7 @@ def _worker(server: EmbeddedServer, pool: str) -> Iterator[subprocess.Popen[byte
         yield process
     finally:
         process.terminate()
-        process.wait(40)
+        process.wait(90)
 
 
 def _declare(pool: str, flow: str, **parameters: str) -> None:

@@ -49,7 +49,7 @@ class Prefect:
             yield
         finally:
             process.terminate()
-            process.wait(40)
+            process.wait(90)
 
 
 def test_prefects_own_commands_deploy_and_run_the_flows(

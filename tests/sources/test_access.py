@@ -75,7 +75,7 @@ def test_an_operation_that_finds_nobody_writes_that_down(house: House) -> None:
 def test_a_refused_token_is_written_down(house: House) -> None:
     """So that the listing says who has to sign in, and the token is still there."""
     with served(plex_with_library().app()) as server:
-        house.add(SourceKind.PLEX, server.url, token="wrong")
+        house.add(SourceKind.PLEX, server.url, token="not-the-token")
 
         async def ask(room: SourceRoom) -> None:
             async with room.server("home") as home:

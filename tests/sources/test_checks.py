@@ -85,7 +85,7 @@ def test_a_wrong_token_asks_for_a_sign_in_and_keeps_the_token(house: House) -> N
     """Told once; a network error afterwards is no evidence of anything (A1)."""
     fault = Faulty(plex_with_library().app())
     with served(fault) as server:
-        house.add(SourceKind.PLEX, server.url, token="wrong")
+        house.add(SourceKind.PLEX, server.url, token="not-the-token")
         (first,) = house.check()
         house.check()
         fault.hangs = True
