@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import httpx
 from prefect.artifacts import acreate_table_artifact
@@ -32,10 +32,10 @@ async def _publish(kind: str, description: str, job_id: str, entries: Sequence[E
     await leave_table(f"{kind}-{job_id.lower()}", table, description)
 
 
-async def leave_table(key: str, table: list[dict[str, object]], description: str) -> None:
+async def leave_table(key: str, table: Sequence[Mapping[str, object]], description: str) -> None:
     """Leave a table in the Prefect UI; a server that is away costs the table, never the run's success."""
     try:
-        await acreate_table_artifact(table=table, key=key, description=description)
+        await acreate_table_artifact(table=[dict(row) for row in table], key=key, description=description)
     except httpx.HTTPError as error:
         get_run_logger().warning("no table `%s`: the Prefect server does not take it: %s", key, error)
 

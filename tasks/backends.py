@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from prefect.artifacts import acreate_table_artifact
 from prefect.events import emit_event
 
+from tasks.artifacts import leave_table
 from tasks.backend_notices import due_notices, send
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
@@ -79,7 +79,7 @@ class BackendWatch:
             return False
         self._health.tell(told.model_copy(update={"states": now}))
         table = [_row(one) for one in found]
-        await acreate_table_artifact(table=table, key=ARTIFACT, description="How every back end does")
+        await leave_table(ARTIFACT, table, "How every back end does")
         return True
 
     async def tell(self) -> int:

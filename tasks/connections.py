@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
-from prefect.artifacts import acreate_table_artifact
 from prefect.events import emit_event
 
+from tasks.artifacts import leave_table
 from tasks.reporting import RunLogger
 from tasks.source_notices import due_notices, send
 from vidra.clock import SYSTEM_CLOCK
@@ -103,9 +103,7 @@ class ConnectionWork:
             for source in sources
             for row in connection_rows(standing_of(source))
         ]
-        await acreate_table_artifact(
-            table=table, key=ARTIFACT, description="How every address of every source does"
-        )
+        await leave_table(ARTIFACT, table, "How every address of every source does")
         return True
 
 

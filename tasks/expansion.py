@@ -175,7 +175,8 @@ class Expansion:
             jobs.append(self._store_job(name, own, plan, listings))
         done = [await self._work_on(job_id) for job_id in jobs]
         self._prune(name)
-        await let_go(name, self.settings, self.log)
+        if (gone := await let_go(name, self.settings, self.log)) is not None:
+            self.notices.removed(name, [removal.title or removal.key for removal in gone.removals])
         if plan.downloads:
             await publish_expansion(name, plan)
         return self._summed_up(plan, [job for job in done if job is not None])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from prefect.artifacts import acreate_table_artifact
+from tasks.artifacts import leave_table
 
 if TYPE_CHECKING:
     from tasks.library_work import Outcome
@@ -23,7 +23,7 @@ async def publish_sync(outcomes: Sequence[Outcome], *, dry_run: bool) -> None:
             for title in titles
         ]
         rows = rows or [{"source": outcome.source, "change": "none", "item": ""} for outcome in outcomes]
-        await acreate_table_artifact(table=rows, key=f"{ARTIFACT}-plan", description="What a sync would do")
+        await leave_table(f"{ARTIFACT}-plan", rows, "What a sync would do")
         return
     rows = [outcome.row() for outcome in outcomes]
-    await acreate_table_artifact(table=rows, key=ARTIFACT, description="How the libraries were synced")
+    await leave_table(ARTIFACT, rows, "How the libraries were synced")

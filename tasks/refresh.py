@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import anyio
-from prefect.artifacts import acreate_table_artifact
 
+from tasks.artifacts import leave_table
 from tasks.job_work import JobWork
 from tasks.reporting import RunLogger
 from vidra.clock import SYSTEM_CLOCK, Clock
@@ -114,4 +114,4 @@ async def publish_refresh(told: Sequence[Told]) -> None:
     """Leave a table of which server heard of how many files."""
     if told:
         description = "Which media server was told of new files"
-        await acreate_table_artifact(table=[told_row(one) for one in told], key=FLOW, description=description)
+        await leave_table(FLOW, [told_row(one) for one in told], description)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tasks.notices import run_notices
+from tasks.notices import MOST_LINES, run_notices
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.notices.notifying import Ping, aping, asend
 from vidra.engine.subscriptions.view import cookie_warning
@@ -23,6 +23,7 @@ class RunNotices:
         """`silent`: a dry run, which tells nobody anything."""
         self._settings, self._silent = settings, silent
         self._notices: list[Notice] = []
+        self._removals: list[Notice] = []  # told last: what arrived comes first
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._ends: list[asyncio.Task[None]] = []
 
@@ -63,9 +64,18 @@ class RunNotices:
         if (well or error is not None) and name in self._settings.notifications.pings:
             self._ends.append(asyncio.create_task(self._ping_end(name, Ping.SUCCESS if well else Ping.FAIL)))
 
+    def removed(self, name: str, titles: Sequence[str]) -> None:
+        """Take note of what retention removed; nothing if that was nothing."""
+        if titles and not self._silent:
+            own = subscription(name, self._settings.subscriptions)
+            shown = "\n".join(titles[:MOST_LINES])
+            more = f"\nand {len(titles) - MOST_LINES} more" if len(titles) > MOST_LINES else ""
+            title = f"{len(titles)} removed"
+            self._removals.append(_notice(NoticeEvent.REMOVED, name, own, title, shown + more))
+
     async def tell(self) -> None:
         """Tell the channels, and wait for the switches; takes `notifications.timeout` about twice at most."""
-        await asend(self._notices, self._settings)
+        await asend([*self._notices, *self._removals], self._settings)
         await asyncio.gather(*self._ends, *self._starts.values())
 
     async def _ping_end(self, name: str, kind: Ping) -> None:

@@ -65,6 +65,17 @@ def test_a_subscription_run_is_told_in_one_signed_message(studio: Studio) -> Non
     assert message.document["notices"][0]["facts"]["downloaded"] == 3
 
 
+def test_what_retention_removes_is_told_by_name(studio: Studio) -> None:
+    """Two arrive, the older goes again: the same message says both."""
+    with Receiver() as receiver:
+        declare(studio, receiver, "/pages/feed-2.rss", retention={"max_items": 1})
+        studio.run("talks")
+    talks = "subscription:talks"
+    assert events(receiver) == [[("downloaded", talks), ("removed", talks)]]
+    message = next(taken for taken in receiver.taken if taken.path == "/hook")
+    assert "Test clip" in message.document["notices"][1]["text"]
+
+
 def test_nothing_new_is_no_news_but_the_schedule_reports(studio: Studio) -> None:
     """The second run finds everything archived."""
     with Receiver() as receiver:
