@@ -85,9 +85,10 @@ def test_events_are_prefects_too_and_the_table_is_left_when_it_changes(settled: 
         add_plex(settled, server.url)
         for _ in range(3):
             run("connection-scoring")
-    tables = artifacts("connections")
+    tables = [
+        one for one in artifacts("connections") if server.url in str(one.data)
+    ]  # others share the server
     assert len(tables) == 1
-    assert server.url in str(tables[0].data)
     event = prefect_event("vidra.connection-changed", "vidra.source.home")
     assert (event["payload"]["new"], event["payload"]["reason"]) == (server.url, "first_selection")
 
