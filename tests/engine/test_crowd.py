@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.usefixtures("working"), pytest.mark.slow]
 @pytest.mark.parametrize(
     "number",  # the limits are for machines that are busy with other tests
     [
-        pytest.param(30, marks=[pytest.mark.long, pytest.mark.timeout(260)]),
+        pytest.param(30, marks=pytest.mark.timeout(260)),
         pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )

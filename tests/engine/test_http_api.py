@@ -102,6 +102,19 @@ async def _post(url: str) -> object:
         return await api.post("/anything", {}, repeatable=False)
 
 
+def test_preparing_beside_others_asks_for_no_second_token() -> None:
+    """The server writes each down: thirty at once waited a minute for each other's lock on its database."""
+
+    async def crowd(url: str) -> None:
+        async with HttpApi({"PREFECT_API_URL": url}) as api:
+            await asyncio.gather(*(api.prepare() for _ in range(10)))
+            await api.post("/anything", {}, repeatable=False)
+
+    with _answering([200]) as (url, asked):
+        asyncio.run(crowd(url))
+    assert asked == ["made-up 1"]
+
+
 @pytest.mark.usefixtures("deployed")
 def test_asking_for_a_run_imports_neither_prefect_nor_yt_dlp(server: EmbeddedServer) -> None:
     """They take 2 s to import, which is what a command is allowed to take in all."""

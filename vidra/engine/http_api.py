@@ -37,7 +37,10 @@ BUSY: Final = frozenset({408, 429, 502, 503})
 FIRST_PAUSE: Final = 0.25
 """Seconds until a busy server is asked again unless it says when; doubled each time."""
 LONGEST_PAUSE: Final = 4.0
-_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]] = WeakKeyDictionary()
+_Turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
+_TURNS: Final[_Turns] = WeakKeyDictionary()
+_PROOF_TURNS: Final[_Turns] = WeakKeyDictionary()
+"""Of asking for a proof, which the server writes down too: a crowd asks once, and then knows."""
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _PROOFS: Final[dict[tuple[str, int], dict[str, str]]] = {}
 """By server and process what showed that no foreign web page asks; a fork is a caller of its own."""
@@ -113,7 +116,7 @@ class HttpApi:
         for attempt in itertools.count():
             last = time.monotonic() > deadline
             try:
-                async with _turns() if writes else nullcontext():
+                async with _turns(_TURNS) if writes else nullcontext():
                     response = await self._send(method, path, body)
             except (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise EngineUnreachable(f"the Prefect server does not answer: {error}") from error
@@ -133,16 +136,21 @@ class HttpApi:
 
     async def _proof(self) -> dict[str, str]:
         """Return what shows the server that no foreign web page is asking."""
-        proof = _PROOFS.get(self._known_as)
-        if proof is None:
-            caller = str(uuid.uuid4())
-            response = await self._client.get("/csrf-token", params={"client": caller})
-            proof = {}
-            if response.is_success:
-                token = response.json()["token"]
-                proof = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": caller}
-            if response.is_success or response.status_code in _NO_PROTECTION:
-                _PROOFS[self._known_as] = proof
+        if self._known_as not in _PROOFS:
+            async with _turns(_PROOF_TURNS):
+                if self._known_as not in _PROOFS:
+                    return await self._ask_for_proof()
+        return _PROOFS.get(self._known_as, {})
+
+    async def _ask_for_proof(self) -> dict[str, str]:
+        caller = str(uuid.uuid4())
+        response = await self._client.get("/csrf-token", params={"client": caller})
+        proof = {}
+        if response.is_success:
+            token = response.json()["token"]
+            proof = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": caller}
+        if response.is_success or response.status_code in _NO_PROTECTION:
+            _PROOFS[self._known_as] = proof
         return proof
 
     def _not_now(self, response: httpx.Response) -> bool:
@@ -185,7 +193,6 @@ def _pause(attempt: int, response: httpx.Response | None) -> float:
     return min(seconds, LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311 - keeps a crowd from marching in step
 
 
-def _turns() -> asyncio.Semaphore:
-    """Return what all writing requests of this event loop take turns by."""
-    loop = asyncio.get_running_loop()
-    return _TURNS.setdefault(loop, asyncio.Semaphore(WRITERS))
+def _turns(of: _Turns) -> asyncio.Semaphore:
+    """Return what all requests of this kind and this event loop take turns by."""
+    return of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(WRITERS))
