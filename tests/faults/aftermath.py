@@ -53,6 +53,17 @@ def bytes_per_address(shell: Shell, containing: str) -> dict[str, int]:
     return dict(sent)
 
 
+def all_arrived(shell: Shell, original: Path, *, number: int, containing: str, seed: int) -> None:
+    """Check that every file is there and whole, and at most one of them was fetched twice."""
+    assert len(shell.shelf()) == number, seed
+    assert damaged(shell, original) == [], seed
+    sent = bytes_per_address(shell, containing)
+    assert len(sent) == number, seed
+    twice = {path: count for path, count in sent.items() if count > original.stat().st_size * 1.9}
+    assert len(twice) <= 1, (seed, twice)
+    assert list(shell.root.rglob("*.part")) == [], seed
+
+
 def unfinished_runs(shell: Shell) -> list[dict[str, Any]]:
     """Return the flow runs of jobs that Prefect shows as under way."""
     listed: list[dict[str, Any]] = json.loads(shell.run("flow", "runs", "--json", "--limit", "200").stdout)
