@@ -197,8 +197,7 @@ class JobWork:
     def record(self, entry: Entry, media: DownloadedMedia) -> None:
         """Record a verified download: the archive first, as it may say more than the job, never less."""
         if self.settings.downloads.write_archive:
-            for key in filter(None, (media.key, media.entry.archive_key)):
-                self.state.archive.add(key)
+            self.state.archive.add_all(filter(None, (media.key, media.entry.archive_key)))
         self.ledger.kept(entry, media)
         self.reporter.completed(entry, media)
         if self.job.crashes:  # it gets somewhere: whatever killed earlier runs, it was not this job

@@ -96,7 +96,12 @@ def add_plex(
     as_json: Json = False,
 ) -> None:
     """Sign in at plex.tv with a link code, or with a token, and add one of the account's servers."""
-    from vidra.engine.sources.sign_in import PlexChoice, Wanted  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.sources.sign_in import (  # noqa: PLC0415 - `vidra --help` must stay fast
+        PlexChoice,
+        Wanted,
+        sign_in_to_plex,
+        store_server,
+    )
 
     token = None
     if url is not None or secret_file is not None or secret_env is not None:
@@ -106,8 +111,6 @@ def add_plex(
 
     async def add(room: SourceRoom) -> Source:
         """Sign in, then store the server."""
-        from vidra.engine.sources.sign_in import sign_in_to_plex, store_server  # noqa: PLC0415 - the same
-
         return await store_server(room, await sign_in_to_plex(room, choice, Terminal()), wanted)
 
     _add(ctx, add, as_json=as_json)
@@ -129,7 +132,12 @@ def add_jellyfin(
     as_json: Json = False,
 ) -> None:
     """Sign in to a Jellyfin server by password or Quick Connect, and add it."""
-    from vidra.engine.sources.sign_in import JellyfinChoice, Wanted  # noqa: PLC0415 - the same
+    from vidra.engine.sources.sign_in import (  # noqa: PLC0415 - the same
+        JellyfinChoice,
+        Wanted,
+        sign_in_to_jellyfin,
+        store_server,
+    )
 
     password = None if user is None else _secret(f"password of {user}", secret_file, secret_env)
     choice = JellyfinChoice(user=user, password=password)
@@ -140,8 +148,6 @@ def add_jellyfin(
 
     async def add(room: SourceRoom) -> Source:
         """Sign in, then store the server."""
-        from vidra.engine.sources.sign_in import sign_in_to_jellyfin, store_server  # noqa: PLC0415 - the same
-
         return await store_server(room, await sign_in_to_jellyfin(room, address, choice, Terminal()), wanted)
 
     _add(ctx, add, as_json=as_json)

@@ -142,8 +142,7 @@ class Holdings:
         The archive gets (or keeps) their keys, so that nobody fetches them again.
         """
         wanted = list(dict.fromkeys(keys))
-        for key in wanted:
-            self._archive.add(key)
+        self._archive.add_all(wanted)
         fresh: list[Put] = []
 
         def decide(tables: Tables) -> Sequence[Put]:
