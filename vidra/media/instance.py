@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from yt_dlp import YoutubeDL
+from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.globals import plugin_dirs
 from yt_dlp.networking.common import Request
 from yt_dlp.networking.exceptions import HTTPError
@@ -62,6 +64,13 @@ class Attempt:
     file_url: str | None = None
 
 
+@cache
+def default_extractors() -> tuple[Foreign, ...]:
+    """Return yt-dlp's extractors in its order, without those that have to be asked for by name."""
+    by_name = {extractor.IE_NAME.lower(): extractor for extractor in gen_extractor_classes()}
+    return tuple(extractor for extractor in by_name.values() if extractor._ENABLED)  # noqa: SLF001 - yt-dlp's own name for it
+
+
 class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
     """yt-dlp as one media session uses it; one thread at a time."""
 
@@ -109,6 +118,14 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         super().process_info(info_dict)
         if info_dict.get("filepath"):
             attempt.finished.append(dict(info_dict))  # yt-dlp empties its own afterwards
+
+    def add_default_info_extractors(self) -> None:
+        """Add what yt-dlp would, without comparing 1,900 names with one another for each session (40 ms)."""
+        if "allowed_extractors" in self.params:
+            super().add_default_info_extractors()
+            return
+        for extractor in default_extractors():
+            self.add_info_extractor(extractor)
 
     @property
     def extractor_at_work(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Final
 
@@ -14,6 +15,7 @@ OLDEST_SAFE: Final = (2026, 7, 4)
 """Fixes CVE-2026-55404, the last published hole in yt-dlp that Vidra could meet."""
 
 
+@cache
 def yt_dlp_version() -> str:
     """Return yt-dlp's version, for example `2026.10.26`; read without importing it."""
     return version("yt-dlp")

@@ -9,6 +9,8 @@ from yt_dlp.extractor import list_extractor_classes
 from vidra.media.ffmpeg import find_ffmpeg
 from vidra.media.foreign import Foreign
 from vidra.media.grammar import grammar
+from vidra.media.instance import default_extractors
+from vidra.media.versions import yt_dlp_version
 
 _NOWHERE = "https://vidra.invalid/"
 """RFC 2606: no extractor knows it, so every one of them is asked."""
@@ -25,3 +27,5 @@ def warm_up() -> None:
         extractor.suitable(_NOWHERE)
     import_module("yt_dlp.extractor.generic")
     find_ffmpeg()
+    default_extractors()
+    yt_dlp_version()
