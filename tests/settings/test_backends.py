@@ -42,6 +42,15 @@ def test_a_back_end_needs_only_a_command(load: Load) -> None:
         ("health: 'http://host/', port: 80", "expected no `port` without `command`"),
         ("command: [a], host: '-evil'", "expected an address of this machine"),
         ("command: [a], notify: [everything]", "expected"),
+        ("command: [a, '{secret:key}']", "everybody on the machine can read a command line"),
+        ("command: [a], env: {A: '{secret:Not A Name}'}", "`{secret:NAME}` in the value"),
+        (
+            "health: 'http://host/', health_headers: {Authorization: 'Bearer abc'}",
+            "VIDRA_SECRET_BACKEND_NAME",
+        ),
+        ("health: 'http://host/', health_headers: {'A: b': c}", "the name of a request header"),
+        ('health: "http://host/", health_headers: {X-A: "b\\r\\nX-C: d"}', "without line breaks"),
+        ("command: [a], health_headers: {X-A: b}", "expected `health`, because `health_headers`"),
         ("command: [a], interval: 0", "seconds, more than 0"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidra.cli.backend_pages import HEADER, page, report, row
+from vidra.cli.backend_secrets import store_secret
 from vidra.cli.backend_waiting import PATIENCE, Waiting, ask_person, attended
 from vidra.cli.columns import columns, output_width
 from vidra.cli.completion import complete_backend
@@ -175,6 +176,9 @@ def url(
         typer.echo(f"{name} has no address: it is {view.state.value} ({view.reason})", err=True)
         raise typer.Exit(ExitCode.FAILED)
     typer.echo(view.url.replace("http", "ws", 1) if websocket else view.url)
+
+
+app.command("secret")(store_secret)
 
 
 @app.command("logs")

@@ -18,6 +18,13 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _HEALTH_WORDS: Final = (
     "a route such as `/health`, or a URL with http or https and without user name and password"
 )
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")  # a token of RFC 9110, 5.6.2
+_TELLING_HEADER: Final = re.compile(r"(?i)auth|cookie|token|secret|password|key")
+SECRET_REFERENCE: Final = re.compile(r"\{secret:([a-z][a-z0-9_]{0,63})\}")
+_REFERENCE_WORDS: Final = (
+    "`{secret:NAME}` in the value; put the secret into VIDRA_SECRET_BACKEND_NAME, or run "
+    "`vidra backend secret NAME`"
+)
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?\Z|::1?\Z")
 RESERVED: Final = frozenset({"prefect-server", "worker", "shim", "vidra", "backend_errors"})
 """Names of Vidra's own parts and of files beside the back ends' logs."""
@@ -74,6 +81,35 @@ def _host(value: str) -> str:
     return value
 
 
+def _header(value: str) -> str:
+    if not _HEADER.match(value):
+        raise ValueError("expected the name of a request header such as `X-Api-Key`")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("expected a header's value: printable ASCII characters")
+    return _referring(value)
+
+
+def _referring(value: str) -> str:
+    if value.count("{secret:") != len(secret_names(value)):
+        raise ValueError(f"expected {_REFERENCE_WORDS}")
+    return value
+
+
+def _without_secrets(value: str) -> str:
+    if "{secret:" in value:
+        raise ValueError("expected no secret: everybody on the machine can read a command line; use `env`")
+    return value
+
+
+def secret_names(value: str) -> list[str]:
+    """Return the names of the secrets that the text refers to as `{secret:NAME}`."""
+    return SECRET_REFERENCE.findall(value)
+
+
 def _is_plain_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
@@ -91,7 +127,10 @@ def _health(value: str) -> str:
     return value
 
 
-Argument = Annotated[str, AfterValidator(_argument)]
+Argument = Annotated[str, AfterValidator(_argument), AfterValidator(_without_secrets)]
+Value = Annotated[str, AfterValidator(_argument), AfterValidator(_referring)]
+HeaderName = Annotated[NonEmptyStr, AfterValidator(_header), Accepts("the name of a request header")]
+HeaderValue = Annotated[NonEmptyStr, AfterValidator(_header_value), Accepts("the value of a header")]
 Command = Annotated[
     tuple[Argument, ...], AfterValidator(_program), Accepts("a list: the program, then its arguments")
 ]
@@ -116,7 +155,9 @@ class BackendSettings(Section):
         restart_command: [systemctl, restart, plexmediaserver]
     ```
 
-    `{port}`, `{host}`, `{data_dir}` and `{name}` are filled in, in the command and in `env`.
+    `{port}`, `{host}`, `{data_dir}` and `{name}` are filled in, in the command and in `env`. In `env` and
+    `health_headers`, `{secret:NAME}` is the secret of that name, which is never written into YAML: it comes
+    from `VIDRA_SECRET_BACKEND_NAME` (or the same with `_FILE`), or `vidra backend secret NAME` stores it.
     """
 
     command: Command | None = Field(
@@ -124,9 +165,9 @@ class BackendSettings(Section):
     )
     autostart: bool = Field(default=True, description="Whether it starts together with Vidra.")
     cwd: LocalPath | None = Field(default=None, description="Folder to run it in.")
-    env: Annotated[
-        Mapping[VariableName, Argument], Accepts("environment variables by name, values as text")
-    ] = Field(default_factory=dict, description="Added to its environment.")
+    env: Annotated[Mapping[VariableName, Value], Accepts("environment variables by name, values as text")] = (
+        Field(default_factory=dict, description="Added to its environment.")
+    )
     isolated: bool = Field(
         default=True,
         description="Keep our virtual environment, Python variables, user site and secrets away from it.",
@@ -156,6 +197,12 @@ class BackendSettings(Section):
     health_timeout: Timeout = Field(default=2.0, description="Seconds one question may take in all.")
     health_expect: Annotated[Mapping[str, str], Accepts("fields of the JSON answer and their values")] = (
         Field(default_factory=dict, description="What a healthy answer must say.")
+    )
+    health_headers: Annotated[
+        Mapping[HeaderName, HeaderValue], Accepts("request headers by name, values as text")
+    ] = Field(
+        default_factory=dict,
+        description="Sent with each question, such as `{Authorization: 'Bearer {secret:pocket}'}`.",
     )
     require_instance: bool = Field(
         default=False, description="Whether the answer must carry the id of this very start."
@@ -223,6 +270,12 @@ class BackendSettings(Section):
             "expected `port`, because `health` is a route on it": owned and routed and self.port is None,
             "expected `port`, because `shutdown` is a route on it": self.shutdown is not None
             and self.port is None,
+            f"expected {_REFERENCE_WORDS}, because this header of `health_headers` tells who we are": any(
+                _TELLING_HEADER.search(name) and not secret_names(value)
+                for name, value in self.health_headers.items()
+            ),
+            "expected `health`, because `health_headers` are sent to it": self.health is None
+            and bool(self.health_headers),
             "expected `first_port` to be at most `last_port`": self.first_port > self.last_port,
             "expected either `command` or `restart_command`: what we start we restart ourselves": owned
             and self.restart_command is not None,

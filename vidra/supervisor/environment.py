@@ -31,9 +31,13 @@ def environment_for(
     values: Mapping[str, str],
     temporary: Path | None,
 ) -> dict[str, str]:
-    """Return the whole environment; `values` fill `{port}`, `{host}` and `{fd}` in the declared one."""
+    """Return the whole environment; `values` fill `{port}`, `{host}` and `{fd}` in the declared one.
+
+    Raises `BackendNotStarted` when a secret it refers to is not there.
+    """
     env = isolated(inherited) if spec.isolated else dict(inherited)
-    env |= {key: fill(value, values) for key, value in spec.env.items()}
+    # Secrets come last: what is in one is not ours to fill in.
+    env |= {key: spec.reveal(fill(value, values)) for key, value in spec.env.items()}
     if spec.port is not None and spec.port.variable is not None:
         env[spec.port.variable] = values["port"]
     env[LINEAGE_VARIABLE] = ",".join(filter(None, (inherited.get(LINEAGE_VARIABLE), instance)))

@@ -12,9 +12,10 @@ from typing import Final, Self
 
 import httpx
 
+from vidra.errors import BackendNotStarted
 from vidra.redaction import redact, redact_url
 from vidra.supervisor.happenings import Answer, Probe
-from vidra.supervisor.interface import INSTANCE_HEADER, TOKEN_HEADER, HealthSpec
+from vidra.supervisor.interface import INSTANCE_HEADER, TOKEN_HEADER, BackendSpec, HealthSpec
 
 _LARGEST_ANSWER: Final = 65_536
 """Bytes of a health answer we look at."""
@@ -81,6 +82,16 @@ class Prober:
                 limits=httpx.Limits(max_keepalive_connections=0),
             )
         return self._clients[scheme]
+
+
+def revealed(headers: Mapping[str, str], spec: BackendSpec) -> dict[str, str]:
+    """Return the headers with their secrets; raise `BackendNotStarted` for one that cannot be sent."""
+    found = {name: spec.reveal(value) for name, value in headers.items()}
+    for name, value in found.items():
+        if not (value.isascii() and value.isprintable()):
+            reason = f"the secret in the health header `{name}` has characters that no header may have"
+            raise BackendNotStarted(spec.name, reason)
+    return found
 
 
 def classify(

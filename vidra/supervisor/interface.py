@@ -89,7 +89,16 @@ class HealthSpec:
     expect: Mapping[str, str] = field(default_factory=dict)
     """Top-level fields the JSON answer must have, such as `{"service": "Vidra"}`."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Request headers, possibly secret."""
+    """Request headers; what they refer to is revealed for each probe."""
+
+
+Reveal: TypeAlias = Callable[[str], str]
+"""Returns the text with its references to secrets filled in. Raises `BackendNotStarted`; must not block."""
+
+
+def unchanged(text: str) -> str:
+    """Reveal nothing, because nothing is hidden."""
+    return text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +141,9 @@ class BackendSpec:
     """Program and arguments, never a shell line. `{port}`, `{host}`, `{fd}` are filled in."""
     cwd: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Added to the environment; `{port}` and `{host}` are filled in."""
+    """Added to the environment; `{port}` and `{host}` are filled in, and what it refers to is revealed."""
+    reveal: Reveal = field(default=unchanged, repr=False, compare=False)
+    """Puts secrets into the values of `env` and of health headers, as late as possible."""
     isolated: bool = True
     """Do not inherit our virtual environment, PYTHON* variables, user site, settings and secrets
     (`VIDRA_*`, `PREFECT_*`). Vidra's own parts are declared with False."""

@@ -33,7 +33,7 @@ from vidra.supervisor.happenings import (
     Tick,
     Told,
 )
-from vidra.supervisor.health import Prober
+from vidra.supervisor.health import Prober, revealed
 from vidra.supervisor.identity import Identity
 from vidra.supervisor.interface import (
     BackendEvent,
@@ -297,10 +297,13 @@ class Runner:
     def _spawn(self) -> Happening:
         self.teller.evidence, self.teller.cause = (), None
         try:
+            if self.spec.health is not None:  # a start whose health nobody may ask after would be for nothing
+                revealed(self.spec.health.headers, self.spec)
             if not self._launcher.reserve(self._record.port):
                 return PortTaken(reason="another program listens on the fixed port; it was left alone")
             self._start_process()
         except BackendNotStarted as error:
+            self._launcher.clear_temporary()
             self.teller.evidence, self.teller.cause = error.evidence, type(error).__name__
             return SpawnFailed(reason=error.reason, permanent=True)
         except OSError as error:
@@ -412,7 +415,12 @@ class Runner:
         assert health is not None  # noqa: S101 - the policy probes only what can be probed
         url = health.url if "://" in health.url else f"{self.url or ''}{health.url}"
         instance = self._record.instance if self.spec.owned else None
-        probe = await self._prober.ask(health, url, instance=instance)
+        try:
+            asked = replace(health, headers=revealed(health.headers, self.spec))
+        except BackendNotStarted as missing:
+            probe = Probe(answer=Answer.BAD, detail=missing.reason)
+        else:
+            probe = await self._prober.ask(asked, url, instance=instance)
         self._report(_Answered(process=process, probe=probe))
 
     def _on_answered(self, answered: _Answered) -> None:

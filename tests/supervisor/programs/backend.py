@@ -33,6 +33,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--children", type=int, default=0)
     parser.add_argument("--escapees", type=int, default=0, help="grandchildren in sessions of their own")
     parser.add_argument("--chatter", action="store_true", help="print a numbered line every 10 ms")
+    parser.add_argument("--demand-token", action="store_true", help="refuse who does not know API_TOKEN")
+    parser.add_argument("--print-token", action="store_true", help="print API_TOKEN, as careless programs do")
     parser.add_argument("--exit", type=int, help="leave at once with this code")
     parser.add_argument("--die-by", type=int, help="leave at once by this signal")
     return parser.parse_args()
@@ -72,7 +74,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         script = OPTIONS.script.read_text().strip() if OPTIONS.script is not None else "good"
         note(f"get {script} {time.monotonic():.3f}")
-        if time.monotonic() - BORN < OPTIONS.ready_after:
+        if OPTIONS.demand_token and not self.knows_token():
+            self.answer(401)
+        elif time.monotonic() - BORN < OPTIONS.ready_after:
             self.answer(503)
         elif script == "hang":
             time.sleep(300)
@@ -83,6 +87,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, say="somebody-else")
         else:
             self.answer({"good": 200, "bad": 500, "busy": 429}[script], service="test")
+
+    def knows_token(self) -> bool:
+        known = self.headers.get("Authorization") == f"Bearer {os.environ['API_TOKEN']}"
+        note(f"token {'accepted' if known else 'refused'}, asked by {self.headers.get('X-Asked-By')}")
+        return known
 
     def do_POST(self) -> None:
         token = self.headers.get("X-Vidra-Backend-Token")
@@ -129,6 +138,9 @@ def main() -> None:
         server.server_address = server.socket.getsockname()
     sys.stdout.write(f"listening on {server.socket.getsockname()[1]}\n")
     sys.stdout.flush()
+    if OPTIONS.print_token:
+        sys.stdout.write(f"my token is {os.environ['API_TOKEN']}\n")
+        sys.stdout.flush()
     if OPTIONS.chatter:
         threading.Thread(target=chatter, daemon=True).start()
     server.serve_forever()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from vidra.engine.backends.secret_values import BackendSecrets
 from vidra.settings import Settings
 from vidra.settings.backends import BackendSettings
 from vidra.supervisor.interface import BackendSpec, HealthSpec, PortHandover, PortSpec, Timings
 
 
-def backend_specs(settings: Settings) -> Sequence[BackendSpec]:
+def backend_specs(settings: Settings, secrets: BackendSecrets) -> Sequence[BackendSpec]:
     """Return one spec for each declared back end, in the order of their declaration."""
-    return [_spec(name, declared, settings) for name, declared in settings.backends.items()]
+    return [
+        replace(_spec(name, declared, settings), reveal=secrets.reveal_for(name))
+        for name, declared in settings.backends.items()
+    ]
 
 
 def _spec(name: str, declared: BackendSettings, settings: Settings) -> BackendSpec:
@@ -56,6 +61,7 @@ def _health(declared: BackendSettings) -> HealthSpec | None:
         timeout=declared.health_timeout,
         require_instance=declared.require_instance,
         expect=declared.health_expect,
+        headers=declared.health_headers,
     )
 
 

@@ -11,12 +11,14 @@ from typing import Final
 
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.backends.recorder import BackendRecorder
+from vidra.engine.backends.secret_values import BackendSecrets
 from vidra.engine.backends.specs import backend_specs
 from vidra.engine.backends.view import BackendView
 from vidra.engine.lifecycle.control import socket_path
 from vidra.engine.lifecycle.control_server import ControlServer
 from vidra.engine.lifecycle.parts import SERVER, SHIM, WORKER
 from vidra.engine.lifecycle.running import logs_folder
+from vidra.engine.secret_store import configured_credentials
 from vidra.errors import BackendNotFound, StateError
 from vidra.settings import Settings
 from vidra.state.backend_health import BackendHealth
@@ -56,10 +58,12 @@ async def backends_supervised(
 
     What an earlier engine left running is adopted if it is still declared, and ended if not.
     """
-    control = ControlServer(supervisor, parts=PARTS)
+    secrets = BackendSecrets(settings, configured_credentials(settings))
+    await asyncio.to_thread(secrets.read)
+    control = ControlServer(supervisor, parts=PARTS, before_start=secrets.read_again)
     recorder.view = control.view
     supervisor.subscribe(recorder.hear)
-    specs = backend_specs(settings)
+    specs = backend_specs(settings, secrets)
     for name in await supervisor.end_undeclared([*PARTS, *(spec.name for spec in specs)]):
         log.warning("%s is not declared any more; what was left of it has been ended", name)
     await supervisor.extend(specs)

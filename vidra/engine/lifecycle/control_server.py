@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +20,15 @@ from vidra.supervisor.supervisor import Supervisor
 
 READ_LIMIT: Final = 5.0
 """Seconds a client may take to say what it wants."""
+
+
+Prepare: TypeAlias = Callable[[str], Awaitable[None]]
+"""Done before an operator's start of the back end of this name."""
+
+
+async def nothing_to_prepare(name: str) -> None:
+    """Start it as it is."""
+    del name
 
 
 class Request(BaseModel):
@@ -37,8 +46,10 @@ class Request(BaseModel):
 class ControlServer:
     """Answers for one supervisor; `parts` are names of back ends that are Vidra's own."""
 
-    def __init__(self, supervisor: Supervisor, *, parts: Collection[str]) -> None:
-        self._supervisor, self._parts = supervisor, parts
+    def __init__(
+        self, supervisor: Supervisor, *, parts: Collection[str], before_start: Prepare = nothing_to_prepare
+    ) -> None:
+        self._supervisor, self._parts, self._before_start = supervisor, parts, before_start
 
     def view(self, name: str) -> BackendView:
         """Return how the back end stands; raise `BackendNotFound`."""
@@ -105,10 +116,12 @@ class ControlServer:
         supervisor = self._supervisor
         match request.ask:
             case Ask.START:
+                await self._before_start(name)
                 await supervisor.start(name, patience=request.patience)
             case Ask.STOP:
                 await supervisor.stop(name)
             case Ask.RESTART:
+                await self._before_start(name)
                 await supervisor.restart(name, patience=request.patience)
             case Ask.RESET:
                 await supervisor.reset(name)
