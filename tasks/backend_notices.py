@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from tasks.reporting import RunLogger
 from vidra.engine.backends.recorder import STATUS
-from vidra.engine.notices.notifying import asend
 from vidra.notices import Notice
-from vidra.redaction import redact
-from vidra.settings import Settings
 from vidra.settings.backends import BackendSettings, NotifyOn
 from vidra.settings.notices import NoticeEvent
 from vidra.state.backend_health import BackendHappening
@@ -22,33 +17,19 @@ _GOOD: Final = frozenset({NotifyOn.RESTARTED, NotifyOn.RECOVERED, NotifyOn.STEAD
 """Told as the end of trouble."""
 _ALWAYS: Final = frozenset({NotifyOn.GAVE_UP, NotifyOn.LEFTOVERS})
 """Told each time: after these nothing goes on by itself."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BackendNotice:
-    """Something about a back end that a person wants to be told."""
-
-    name: str
-    kind: NotifyOn
-    title: str
-    text: str
-    at: str
-
-    @property
-    def grave(self) -> bool:
-        """Whether somebody has to do something."""
-        return self.kind in _ALWAYS
+_EVIDENCE: Final = 5
+"""Lines of a back end's own output that a notice shows, the last ones."""
 
 
 def due_notices(
     events: Iterable[BackendHappening], declared: Mapping[str, BackendSettings], last: Mapping[str, float]
-) -> tuple[list[BackendNotice], dict[str, float]]:
+) -> tuple[list[Notice], dict[str, float]]:
     """Return what to tell by the owner's rules, and when each kind was told last (epoch seconds).
 
     Changes of a flapping back end are muted; the same kind about the same back end is told once in
     `notify_pause` seconds, and only the first time counts for that.
     """
-    due: list[BackendNotice] = []
+    due: list[Notice] = []
     told = dict(last)
     for event in events:
         rules, kind = declared.get(event.name), kind_of(event)
@@ -75,34 +56,16 @@ def kind_of(event: BackendHappening) -> NotifyOn | None:
     return None
 
 
-async def send(notices: Sequence[BackendNotice], settings: Settings, logger: RunLogger) -> None:
-    """Tell the owner through the channels, and in the run's log."""
-    for notice in notices:
-        logger.warning("%s: %s", notice.title, notice.text)
-    await asend([_told(notice) for notice in notices], settings)
-
-
-def _told(notice: BackendNotice) -> Notice:
-    good = notice.kind in _GOOD
+def _notice(event: BackendHappening, kind: NotifyOn) -> Notice:
+    text = str(event.facts.get("message") or event.facts.get("reason") or "")
+    evidence = [str(line) for line in event.facts.get("evidence") or ()]
+    good = kind in _GOOD
     return Notice(
         event=NoticeEvent.SERVER_UP if good else NoticeEvent.SERVER_DOWN,
-        subject=f"backend:{notice.name}",
-        title=notice.title,
-        text=notice.text,
-        facts={"kind": notice.kind.value},
-        at=datetime.fromisoformat(notice.at),
-        trouble="" if good else notice.kind.value,
-    )
-
-
-def _notice(event: BackendHappening, kind: NotifyOn) -> BackendNotice:
-    text = str(event.facts.get("message") or event.facts.get("reason") or "")
-    evidence = event.facts.get("evidence") or ()
-    lines = [redact(text), *(redact(str(line)) for line in list(evidence)[-5:])]
-    return BackendNotice(
-        name=event.name,
-        kind=kind,
+        subject=f"backend:{event.name}",
         title=f"Back end {event.name}: {kind.value.replace('_', ' ')}",
-        text="\n".join(lines),
-        at=event.at,
+        text="\n".join([text, *evidence[-_EVIDENCE:]]),
+        facts={"kind": kind.value},
+        at=datetime.fromisoformat(event.at),
+        trouble="" if good else kind.value,
     )

@@ -11,8 +11,9 @@ from typing import Final, Self
 from prefect.events import emit_event
 
 from tasks.artifacts import leave_table
-from tasks.backend_notices import due_notices, send
+from tasks.backend_notices import due_notices
 from tasks.reporting import RunLogger
+from tasks.telling import tell
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.engine.backends.recorder import STATUS, standing_of
 from vidra.engine.backends.standings import open_health
@@ -94,7 +95,7 @@ class BackendWatch:
                 payload={"backend": happening.name, "at": happening.at, **happening.facts},
             )
         notices, last = due_notices(news.events, self._settings.backends, told.last)
-        await send(notices, self._settings, self._logger)
+        await tell(notices, self._settings, self._logger)
         if news.events or news.latest != told.number:
             self._health.tell(Told(number=news.latest, last=last, states=told.states))
         return len(news.events)

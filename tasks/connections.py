@@ -12,7 +12,8 @@ from prefect.events import emit_event
 
 from tasks.artifacts import leave_table
 from tasks.reporting import RunLogger
-from tasks.source_notices import due_notices, send
+from tasks.source_notices import due_notices
+from tasks.telling import tell
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library.asking import push_to_reached
 from vidra.engine.library.forgetting import follow_configured
@@ -79,7 +80,7 @@ class ConnectionWork:
 
     async def notify(self, checked: Sequence[Checked]) -> None:
         """Tell the owner what a person has to know."""
-        await send(due_notices(checked), self.room.settings, self._logger)
+        await tell(due_notices(checked), self.room.settings, self._logger)
 
     async def remind_servers(self) -> None:
         """Ask for another try where servers were away when files arrived or something was watched."""

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.backend_notices import due_notices, kind_of
 from vidra.settings.backends import BackendSettings, NotifyOn
+from vidra.settings.notices import NoticeEvent
 from vidra.state.backend_health import BackendHappening
 
 
@@ -54,7 +55,7 @@ def test_only_what_the_owner_wants_is_told() -> None:
     told, _ = due_notices([notice("crashed"), notice("restarted")], rules(NotifyOn.RESTARTED), {})
     others, _ = due_notices([notice("crashed")], {}, {})
 
-    assert [one.kind for one in told] == [NotifyOn.RESTARTED]
+    assert [one.facts["kind"] for one in told] == [NotifyOn.RESTARTED]
     assert told[0].text == "what happened\nlast line"
     assert others == []
 
@@ -65,12 +66,12 @@ def test_the_same_is_told_once_in_the_pause() -> None:
     told, last = due_notices(events[:6], rules(NotifyOn.CRASHED), {})
     more, _ = due_notices(events[6:], rules(NotifyOn.CRASHED), last)
 
-    assert [one.at[14:16] for one in told] == ["00", "05"]
-    assert [one.at[14:16] for one in more] == ["10"]
+    assert [f"{one.at:%M}" for one in told] == ["00", "05"]
+    assert [f"{one.at:%M}" for one in more] == ["10"]
 
 
 def test_giving_up_is_told_each_time() -> None:
     """After it nothing goes on by itself, so silence would be wrong."""
     told, _ = due_notices([notice("gave_up", 0), notice("gave_up", 5)], rules(NotifyOn.GAVE_UP), {})
 
-    assert [one.grave for one in told] == [True, True]
+    assert [one.event for one in told] == [NoticeEvent.SERVER_DOWN] * 2

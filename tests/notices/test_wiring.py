@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tasks.backend_notices import BackendNotice
-from tasks.backend_notices import send as send_backends
+from tasks.backend_notices import due_notices
 from tasks.politeness import Politeness
-from tasks.source_notices import SourceNotice
-from tasks.source_notices import send as send_sources
+from tasks.telling import tell
 from tests.notices.receiver import Receiver
+from tests.notices.test_desk import notice
 from tests.notices.test_notifying import hook, secrets, settings
 from vidra.engine.notices.notifying import send
 from vidra.errors import SitePaused, SlowDown
 from vidra.settings import Settings
-from vidra.settings.backends import NotifyOn
+from vidra.settings.backends import BackendSettings, NotifyOn
 from vidra.settings.limits import LimitSettings
+from vidra.settings.notices import NoticeEvent
 from vidra.state import open_configured_state
+from vidra.state.backend_health import BackendHappening
 
 __all__ = ["secrets"]
 AT = "2026-11-20T20:00:00.000000Z"
@@ -35,11 +36,16 @@ def told(receiver: Receiver) -> list[tuple[str, str]]:
 def test_back_ends_and_servers_reach_the_channels(tmp_path: Path) -> None:
     """A crash and giving up are two troubles; the end of either is one good notice."""
     kinds = (NotifyOn.CRASHED, NotifyOn.GAVE_UP, NotifyOn.RECOVERED)
-    crashes = [BackendNotice(name="api", kind=kind, title=kind, text="", at=AT) for kind in kinds]
+    events = [
+        BackendHappening(name="api", event="backend-notice", at=AT, facts={"kind": kind, "message": ""})
+        for kind in kinds
+    ]
+    told_of = {"api": BackendSettings(command=("a",), notify=kinds)}
+    away = notice(NoticeEvent.SERVER_DOWN, "source:home", trouble="away")
     with Receiver() as receiver:
         config = settings(tmp_path, hook=hook(receiver.url()))
-        asyncio.run(send_backends(crashes, config, LOG))
-        asyncio.run(send_sources([SourceNotice(source_id="home", title="away", text="")], config, LOG))
+        asyncio.run(tell(due_notices(events, told_of, {})[0], config, LOG))
+        asyncio.run(tell([away], config, LOG))
     down, up = ("server_down", "backend:api"), ("server_up", "backend:api")
     assert told(receiver) == [down, down, up, ("server_down", "source:home")]
 

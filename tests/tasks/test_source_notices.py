@@ -7,6 +7,7 @@ import pytest
 from tasks.source_notices import due_notices
 from vidra.connections import Candidate, ProbeFailure, ProbeResult, Standing
 from vidra.engine.sources.checks import Checked
+from vidra.settings.notices import NoticeEvent
 from vidra.state.source_interface import Source, SourceEvent, SourceEventKind, SourceKind
 
 AT = "2026-11-20T20:00:00.000000Z"
@@ -51,7 +52,7 @@ def test_a_loss_names_every_address_and_why() -> None:
     (notice,) = due_notices([checked(LOCAL, None, event(Kinds.CONNECTION_LOST, "http://local"))])
     assert notice.title == "Home cannot be reached"
     assert notice.text.count("no answer") == 3
-    assert not notice.good
+    assert notice.event is NoticeEvent.SERVER_DOWN
 
 
 def test_a_worse_class_is_told_and_a_better_or_equal_one_is_not() -> None:
@@ -67,7 +68,7 @@ def test_a_worse_class_is_told_and_a_better_or_equal_one_is_not() -> None:
 def test_being_back_is_told() -> None:
     """To whom the loss was told."""
     (notice,) = due_notices([checked(None, LOCAL, event(Kinds.CONNECTION_RESTORED, None, "http://local"))])
-    assert notice.good
+    assert notice.event is NoticeEvent.SERVER_UP
 
 
 @pytest.mark.parametrize(("new", "count"), [("auth_required", 1), ("authenticated", 0)])

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import warnings
 from datetime import datetime
-from typing import Any, Final, Self
-from urllib.parse import unquote
+from typing import Any, Self
 
 import httpx
 
 from vidra.credentials import CredentialStore
+from vidra.engine.notices.secret_parts import secret_parts
 from vidra.errors import VidraError
 from vidra.notices import Parcel, compose, signed
 from vidra.redaction import redact, register_secret
 
-_PIECE: Final = 8
-"""Characters from which on a piece of a secret address is masked by itself as well."""
 _import_lock = threading.Lock()
 
 
@@ -48,10 +45,8 @@ def secret_of(reference: str, store: CredentialStore, *, scope: str) -> str:
             f"`{reference}` is not set: put it into {variable}, or run `vidra notify secret {name}`"
         )
     value = found.get_secret_value()
-    for piece in re.split(r"[/?&=:@,;#]+", value):
-        if len(piece) >= _PIECE:
-            register_secret(piece)
-            register_secret(unquote(piece))
+    for part in secret_parts(value):
+        register_secret(part)
     return value
 
 
