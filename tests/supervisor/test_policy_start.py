@@ -186,3 +186,15 @@ def test_starting_what_runs_changes_nothing(state: BackendState) -> None:
 
     assert (life.state, life.count(Act.SPAWN)) == (state, 2)
     assert len(life.machine.crashes) == 1
+
+
+def test_without_a_health_route_it_has_to_live_a_moment_first() -> None:
+    """A program that ends at once was never up; one that was adopted has lived long enough already."""
+    life = Life(timings=Timings(settle=0.5), probed=False)
+    life.tell(Start())
+    early = life.state
+    life.live(0.5)
+    adopted = Life(timings=Timings(settle=0.5), probed=False)
+    adopted.tell(Spawned(adopted=True))
+
+    assert (early, life.state, adopted.state) == (S.STARTING, S.HEALTHY, S.HEALTHY)

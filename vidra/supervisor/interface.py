@@ -108,6 +108,8 @@ class Timings:
     startup_poll: float = 0.5
     startup_limit: float = 30.0
     """Not ready by then counts as a crash."""
+    settle: float = 0.0
+    """How long a back end without a health route must have lived to count as healthy."""
     extension: float = 30.0
     """What `keep_waiting` adds to the start-up limit."""
     patience: float = 0.0

@@ -53,6 +53,8 @@ _LIVING: Final = frozenset({BackendState.STARTING, BackendState.HEALTHY, Backend
 class _Timer(Enum):
     PROBE = auto()
     DEADLINE = auto()
+    SETTLED = auto()
+    """It has lived long enough to count as up, where nobody can be asked."""
     BEGIN = auto()
     """Start (again), look whether a stranger left our port, or end what would not end."""
 
@@ -220,16 +222,21 @@ class Machine:
             self._become(
                 BackendState.STARTING, "adopted: it was already running" if adopted else "port is free"
             )
-        self._watch()
+        self._watch(adopted=adopted)
 
-    def _watch(self) -> None:
+    def _watch(self, *, adopted: bool = False) -> None:
         """Wait for readiness; without a health route, being alive is all there is to know."""
         if not self._probed:
-            self._become_healthy("running; no health route is configured")
+            self._timers[_Timer.SETTLED] = self._now + (0.0 if adopted else self._timings.settle)
+            self._settle_if_due()
             return
         self._warned = False
         self._timers[_Timer.DEADLINE] = self._now + self._timings.startup_limit
         self._ask_at(self._now if not self._owned else self._now + self._timings.startup_poll)
+
+    def _settle_if_due(self) -> None:
+        if self._take(_Timer.SETTLED):
+            self._become_healthy("running; no health route is configured")
 
     def _on_spawn_failed(self, reason: str, *, permanent: bool) -> None:
         if permanent:
@@ -403,6 +410,7 @@ class Machine:
 
     def _on_tick(self) -> None:
         self._ask_if_due()
+        self._settle_if_due()
         if self._take(_Timer.DEADLINE):
             self._on_deadline()
         if self._take(_Timer.BEGIN):

@@ -30,6 +30,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--ignore-shutdown", action="store_true")
     parser.add_argument("--no-echo", action="store_true", help="do not tell the instance id")
     parser.add_argument("--ready-after", type=float, default=0.0)
+    parser.add_argument(
+        "--stuck-first", action="store_true", help="never be ready in the journal's first life"
+    )
     parser.add_argument("--children", type=int, default=0)
     parser.add_argument("--escapees", type=int, default=0, help="grandchildren in sessions of their own")
     parser.add_argument("--chatter", action="store_true", help="print a numbered line every 10 ms")
@@ -56,6 +59,11 @@ def note(line: str) -> None:
             file.write(f"{line}\n")
 
 
+def first_life() -> bool:
+    """Whether the journal tells of one start only."""
+    return OPTIONS.journal.read_text().count("start ") == 1
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         del format, args
@@ -76,7 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         note(f"get {script} {time.monotonic():.3f}")
         if OPTIONS.demand_token and not self.knows_token():
             self.answer(401)
-        elif time.monotonic() - BORN < OPTIONS.ready_after:
+        elif time.monotonic() - BORN < OPTIONS.ready_after or (OPTIONS.stuck_first and first_life()):
             self.answer(503)
         elif script == "hang":
             time.sleep(300)

@@ -69,6 +69,7 @@ def _timings(declared: BackendSettings) -> Timings:
     return Timings(
         startup_poll=declared.startup_poll,
         startup_limit=declared.startup_limit,
+        settle=declared.startup_poll,
         extension=declared.startup_extension,
         steady_poll=declared.interval,
         reconnect_tries=declared.reconnect_tries,
