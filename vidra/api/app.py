@@ -42,7 +42,7 @@ def create_app(backend: Backend) -> FastAPI:
         """Run what the services need beside the requests."""
         async with services.running():
             yield
-            services.hub.end_all(Ending.SHUTDOWN)
+            services.end_streams(Ending.SHUTDOWN)
 
     app = FastAPI(
         title="Vidra",

@@ -192,5 +192,5 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let streams go first: they never finish by themselves."""
         services: Services = self._app.state.services
-        services.hub.end_all(Ending.SHUTDOWN)
+        services.end_streams(Ending.SHUTDOWN)
         await super().shutdown(sockets)

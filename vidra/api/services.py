@@ -199,6 +199,11 @@ class Services:
         if subscriber.ending is not None:
             self.metrics.dropped(subscriber.ending.name.lower())
 
+    def end_streams(self, ending: Ending) -> None:
+        """Let every listener go, whatever it listens to."""
+        for subscriber in list(self._open):
+            subscriber.end(ending)
+
     def _check_tokens(self) -> None:
         """End the streams of a token that was replaced."""
         token = self.backend.tokens.current()

@@ -28,12 +28,12 @@ from vidra.api.services import Services
 from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.sending import speak
 from vidra.api.streams.subscriber import Subscriber
-from vidra.api.streams.taking import led_by, next_messages
+from vidra.api.streams.taking import led_by, taken
 from vidra.engine.backends.standings import open_health, standings_now
 from vidra.errors import StateError, UsageError
 from vidra.redaction import redact
 from vidra.settings import Settings
-from vidra.state.backend_health import BackendHappening
+from vidra.state.backend_health import BackendHappening, BackendHealth
 
 log = logging.getLogger(__name__)
 
@@ -51,52 +51,61 @@ class BackendFeed:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._health = open_health(settings)
+        self._health: BackendHealth | None = None
         self._subscribers: set[Subscriber] = set()
         self._at = 0
+        """Number of the latest event that subscribers were told of."""
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
     def listening(self, after: int | None) -> Iterator[tuple[Subscriber, list[Message]]]:
         """Yield a subscriber and what it has missed since event `after`; None means since now."""
-        if not self._subscribers:
-            self._at = self._health.latest()
-        else:
-            self._advance()
+        health = self._health
+        if health is None or self._task is None:
+            health = self._health = open_health(self._settings)
+            self._at = health.latest()
+            self._task = asyncio.create_task(self._follow(health), name="back end events")
         subscriber = Subscriber()
-        missed = [] if after is None else self._after(after)
+        missed = [] if after is None else self._missed(health, after)
         self._subscribers.add(subscriber)
-        if self._task is None:
-            self._task = asyncio.create_task(self._follow(), name="back end events")
         try:
             yield subscriber, missed
         finally:
             self._subscribers.discard(subscriber)
-            if not self._subscribers and self._task is not None:
-                self._task.cancel()
-                self._task = None
+            if not self._subscribers:
+                self._let_go()
 
-    async def _follow(self) -> None:
+    def _let_go(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        if self._health is not None:
+            self._health.close()
+        self._task = self._health = None
+
+    async def _follow(self, health: BackendHealth) -> None:
         while True:
             await asyncio.sleep(POLL_S)
             try:
-                self._advance()
+                self._advance(health)
             except StateError as error:
                 log.error("events of back ends cannot be followed: %s", redact(str(error)))  # noqa: TRY400 - the text says it all
                 for subscriber in self._subscribers:
                     subscriber.end(Ending.TOO_SLOW)
 
-    def _advance(self) -> None:
-        for message in self._after(self._at):
+    def _advance(self, health: BackendHealth) -> None:
+        news = health.since(self._at)
+        messages = [self._snapshot(news.latest)] if news.reset else list(map(_message, news.events))
+        self._at = news.latest
+        for message in messages:
             for subscriber in self._subscribers:
                 subscriber.offer(message)
 
-    def _after(self, number: int) -> list[Message]:
-        news = self._health.since(number)
-        self._at = max(self._at, news.latest) if number <= news.latest else news.latest
+    def _missed(self, health: BackendHealth, after: int) -> list[Message]:
+        """Return what lies between the place and what subscribers were told of; that comes by itself."""
+        news = health.since(after)
         if news.reset:
-            return [self._snapshot(news.latest)]
-        return [_message(happening) for happening in news.events]
+            return [self._snapshot(self._at)]
+        return [_message(happening) for happening in news.events if happening.number <= self._at]
 
     def _snapshot(self, latest: int) -> Message:
         shown = [view.model_dump(mode="json") for view in standings_now(self._settings)]
@@ -126,9 +135,8 @@ async def _events(services: Services, request: Request, after: int | None) -> As
         services.opened(subscriber, request.scope[SHOWN_TOKEN])
         try:
             yield b"".join([b": connected\n\n", *(message.sse for message in missed)])
-            while (messages := await next_messages(subscriber)) is None or messages:
-                yield b"".join([message.sse for message in messages]) if messages else b": heartbeat\n\n"
-                subscriber.moved()
+            async for part in taken(subscriber):
+                yield part
         finally:
             services.closed(subscriber)
 

@@ -23,13 +23,22 @@ from vidra.api.answers import BadBody
 from vidra.api.context import Context
 from vidra.api.generic.library import Shelves
 from vidra.api.generic.library_models import Ticket, TicketRequest
+from vidra.api.generic.library_pieces import (
+    PLAYLIST,
+    PLAYLIST_TYPE,
+    is_playlist,
+    own_playlist,
+    piece_of,
+    playlist_text,
+    session_of,
+)
 from vidra.api.generic.routes import PROBLEMS
 from vidra.api.guard import MEDIA
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.clock import iso
 from vidra.engine.library.images import Picture, PictureCache, checked_path, picture_of
-from vidra.engine.library.reading import name_of
+from vidra.engine.library.reading import Library, name_of
 from vidra.engine.library.shelves import open_shelf
 from vidra.engine.library.watch_book import ShelfWatchBook
 from vidra.engine.sources.access import SourceRoom, open_sources
@@ -37,10 +46,11 @@ from vidra.errors import Missing, TryLater
 from vidra.library.pages import details_of
 from vidra.library.rows import Shown
 from vidra.redaction import redact
-from vidra.servers.interface import MediaServer, Stream
+from vidra.servers.interface import Conversion, MediaServer, Stream
 
 router = APIRouter(prefix=GENERIC, responses=PROBLEMS, tags=["library"])
 
+_PICTURES: Final = frozenset({"thumb", "art"})
 _STREAM_PATHS: Final = re.compile(
     r"/library/parts/[0-9]+/[0-9]+/[^/]+|/(?:Videos|Audio)/[0-9A-Za-z-]{1,64}/stream", re.IGNORECASE
 )
@@ -62,15 +72,17 @@ _CONNECT_S: Final = 10.0
 async def make_ticket(asked: TicketRequest, services: Context, library: Shelves) -> Ticket:
     """Return an address under which the item's file or picture is handed out for a while."""
     shown = await asyncio.to_thread(library.find, asked.item)
-    if asked.kind != "stream":
+    if asked.kind in _PICTURES:
         _picture_path(shown, asked.kind)
     lifetime = int(services.backend.settings.library.ticket_lifetime)
+    if asked.kind not in _PICTURES:  # a player comes back for more until the end, and when somebody seeks
+        lifetime += int(shown.record.get("duration_ms", 0)) // 1000
     expires = int(services.backend.clock.now().timestamp()) + lifetime
-    claim = tickets.Claim(
-        item=name_of(shown), kind=asked.kind, expires=expires, width=asked.width, height=asked.height
-    )
-    ticket = tickets.signed(claim, services.backend.tokens.current())
-    return Ticket(url=f"{MEDIA}{ticket}", expires_at=iso(datetime.fromtimestamp(expires, UTC)))
+    claim = tickets.Claim(**asked.model_dump(exclude={"item"}), item=name_of(shown), expires=expires)
+    url = MEDIA + tickets.signed(claim, services.backend.tokens.current())
+    if asked.kind == "hls":
+        url += f"/{PLAYLIST}"
+    return Ticket(url=url, expires_at=iso(datetime.fromtimestamp(expires, UTC)))
 
 
 @router.head(_ROUTE, include_in_schema=False)
@@ -84,16 +96,53 @@ async def media(
 ) -> Response:
     """Hand out what the ticket is for; parts of a file with `Range`."""
     del range_  # described for readers of the document; read from the request below
+    claim, shown = await claimed(services, library, ticket)
+    if claim.kind == "stream":
+        return await _stream(request, services, shown)
+    if claim.kind == "hls":
+        raise Missing(f"the playlist of this ticket is `{PLAYLIST}` below it")
+    picture = await _picture(services, shown, claim)
+    headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
+    return Response(picture.content, media_type=picture.media_type, headers=headers)
+
+
+@router.get(_ROUTE + "/{piece:path}", response_class=Response)
+async def converted(
+    ticket: Annotated[str, Path(max_length=2000, description="As `POST …/library/tickets` gave it.")],
+    piece: Annotated[str, Path(max_length=500, description="The playlist, or what a playlist names.")],
+    request: Request,
+    services: Context,
+    library: Shelves,
+) -> Response:
+    """Hand out a film in pieces that any player plays; the media server converts it meanwhile."""
+    claim, shown = await claimed(services, library, ticket)
+    if claim.kind != "hls":
+        raise Missing("there is nothing below this ticket")
+    wanted = Conversion(session=session_of(ticket), bitrate_kbps=claim.bitrate_kbps, height=claim.height)
+    stack = AsyncExitStack()
+    try:
+        room, server = await stack.enter_async_context(media_server(services, shown.source))
+        playlist = await server.converted(str(shown.record["id"]), wanted)
+        found = piece_of(playlist, piece, request.url.query)
+        upstream = await _opened(room.client, found, request)
+        stack.push_async_callback(upstream.aclose)
+        if not is_playlist(found.url):
+            return _passed_on(upstream, stack)
+        text = own_playlist(await playlist_text(upstream), found.url, prefix=f"{MEDIA}{ticket}/")
+    except BaseException:
+        await stack.aclose()
+        raise
+    await stack.aclose()
+    return Response(text, media_type=PLAYLIST_TYPE, headers={"Cache-Control": "private, no-store"})
+
+
+async def claimed(services: Services, library: Library, ticket: str) -> tuple[tickets.Claim, Shown]:
+    """Return what a ticket is for, and the item; refuse one that is over or not ours."""
     now = int(services.backend.clock.now().timestamp())
     claim = tickets.checked(ticket, services.backend.tokens.current(), now=now)
     if claim is None:
         raise BadBody("the ticket is over, or none of ours", code="ticket_invalid", status=403)
-    shown = await asyncio.to_thread(library.find, claim.item)
-    if claim.kind == "stream":
-        return await _stream(request, services, shown)
-    picture = await _picture(services, shown, claim)
-    headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
-    return Response(picture.content, media_type=picture.media_type, headers=headers)
+    return claim, await asyncio.to_thread(library.find, claim.item)
 
 
 async def _picture(services: Services, shown: Shown, claim: tickets.Claim) -> Picture:
@@ -105,7 +154,7 @@ async def _picture(services: Services, shown: Shown, claim: tickets.Claim) -> Pi
     if known is not None:
         return known
     try:
-        async with _server(services, shown.source) as (_, server):
+        async with media_server(services, shown.source) as (_, server):
             content = await server.image(path, width=claim.width, height=claim.height)
     except TryLater:
         old = await asyncio.to_thread(cache.get, key, stale=True)
@@ -128,16 +177,27 @@ def _picture_path(shown: Shown, kind: str) -> str:
 async def _stream(request: Request, services: Services, shown: Shown) -> Response:
     stack = AsyncExitStack()
     try:
-        room, server = await stack.enter_async_context(_server(services, shown.source))
+        room, server = await stack.enter_async_context(media_server(services, shown.source))
         found = await server.stream(str(shown.record["id"]))
         if found.url.startswith("file://"):
             return FileResponse(FilePath(unquote(urlsplit(found.url).path)))
-        upstream = await _opened(room.client, found, request)
+        upstream = await _opened(room.client, _file_of_a_library(found), request)
         stack.push_async_callback(upstream.aclose)
-        headers = _checked_headers(upstream)
+        return _passed_on(upstream, stack)
     except BaseException:
         await stack.aclose()
         raise
+
+
+def _file_of_a_library(found: Stream) -> Stream:
+    if not _STREAM_PATHS.fullmatch(urlsplit(found.url).path):
+        raise Missing("the server named no file of its library")
+    return found
+
+
+def _passed_on(upstream: httpx.Response, stack: AsyncExitStack) -> Response:
+    """Return what comes from the server as an answer of ours; the stack is left at its end."""
+    headers = _checked_headers(upstream)
 
     async def body() -> AsyncIterator[bytes]:
         """Pass on what comes, and let go of the server at the end, however it ends."""
@@ -149,8 +209,6 @@ async def _stream(request: Request, services: Services, shown: Shown) -> Respons
 
 
 async def _opened(client: httpx.AsyncClient, found: Stream, request: Request) -> httpx.Response:
-    if not _STREAM_PATHS.fullmatch(urlsplit(found.url).path):
-        raise Missing("the server named no file of its library")
     passed = {name: value for name in _PASSED_UP if (value := request.headers.get(name))}
     secrets = {name: secret.get_secret_value() for name, secret in found.headers.items()}
     asked = client.build_request(
@@ -177,7 +235,8 @@ def _checked_headers(upstream: httpx.Response) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def _server(services: Services, source: str) -> AsyncIterator[tuple[SourceRoom, MediaServer]]:
+async def media_server(services: Services, source: str) -> AsyncIterator[tuple[SourceRoom, MediaServer]]:
+    """Yield a source's server for one operation, with the connections it goes over."""
     backend = services.backend
     sources = services.state.sources
     with open_shelf(backend.settings.storage, source) as shelf:

@@ -113,9 +113,16 @@ class TicketRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     item: str = Field(min_length=1, max_length=1000, description="Its name, or an external id.")
-    kind: Literal["stream", "thumb", "art"] = Field(description="The file itself, or one of its pictures.")
+    kind: Literal["stream", "hls", "thumb", "art"] = Field(
+        description="The file as it is, the same converted for any player (HLS), or one of its pictures."
+    )
     width: int | None = Field(default=None, ge=16, le=3840, description="Widest a picture may be.")
-    height: int | None = Field(default=None, ge=16, le=2160, description="Highest a picture may be.")
+    height: int | None = Field(
+        default=None, ge=16, le=2160, description="Highest a picture, or a converted film, may be."
+    )
+    bitrate_kbps: int | None = Field(
+        default=None, ge=64, le=200_000, description="Most kbit/s of a converted film."
+    )
 
 
 class Ticket(BaseModel):

@@ -27,7 +27,7 @@ from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.place import Place
 from vidra.api.streams.sending import DIRECT, speak
 from vidra.api.streams.subscriber import Subscriber
-from vidra.api.streams.taking import led_by, next_messages
+from vidra.api.streams.taking import led_by, taken
 from vidra.errors import EngineError, UsageError
 
 SSE: Final = attrgetter("sse")
@@ -94,18 +94,8 @@ async def _events(
                 yield message.sse
             if write is not None:
                 subscriber.write_directly(write, SSE)
-            while True:
-                messages = await next_messages(subscriber)
-                if messages is None:
-                    if not len(subscriber):  # what waits lies before the place
-                        yield f"id: {topic.cursor}\n: heartbeat\n\n".encode()
-                    continue
-                if not messages:
-                    break
-                yield b"".join([message.sse for message in messages])
-                subscriber.moved()
-            if subscriber.ending is Ending.TOO_SLOW:
-                yield Message(text=orjson.dumps({"reason": Ending.TOO_SLOW}).decode(), event="dropped").sse
+            async for part in taken(subscriber, lambda: topic.cursor):
+                yield part
         finally:
             services.closed(subscriber)
             if watcher is not None:

@@ -95,12 +95,6 @@ class Hub:
         """Look at the feeds now: something was just written by us."""
         self._nudge.set()
 
-    def end_all(self, ending: Ending) -> None:
-        """Let every subscriber go."""
-        for room in self.rooms():
-            for subscriber in room.subscribers:
-                subscriber.end(ending)
-
     def rooms(self) -> list[Room]:
         """Return every room."""
         return [room for topic in self._topics.values() for room in topic.rooms.values()]

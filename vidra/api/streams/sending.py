@@ -54,9 +54,30 @@ async def speak(
 
     What the peer says is read and ignored. `with_places` sends events that can be resumed from.
     """
-    await receive()
-    await send({"type": "websocket.accept"})
     hearer.opened(subscriber, scope[SHOWN_TOKEN])
+    try:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await _converse(scope, receive, send, subscriber, first, with_places=with_places)
+    finally:
+        hearer.closed(subscriber)
+    if subscriber.ending is not None:
+        ending = subscriber.ending
+        # A peer that does not read cannot be told; returning lets the server drop the connection.
+        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
+            async with asyncio.timeout(CLOSE_S):
+                await send({"type": "websocket.close", "code": _CODES[ending], "reason": ending.value})
+
+
+async def _converse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    subscriber: Subscriber,
+    first: Sequence[Message],
+    *,
+    with_places: bool,
+) -> None:
     write = scope.get("extensions", {}).get(DIRECT)
     text, form = _EVENTS if with_places else _TEXTS
     if write is not None:
@@ -66,16 +87,9 @@ async def speak(
     try:
         await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        hearer.closed(subscriber)
         sender.cancel()
         reader.cancel()
         await asyncio.gather(sender, reader, return_exceptions=True)
-    if subscriber.ending is not None:
-        ending = subscriber.ending
-        # A peer that does not read cannot be told; returning lets the server drop the connection.
-        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
-            async with asyncio.timeout(CLOSE_S):
-                await send({"type": "websocket.close", "code": _CODES[ending], "reason": ending.value})
 
 
 _TEXTS: Final = (attrgetter("text"), attrgetter("frame"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
-from vidra.api.streams.message import Message
+import orjson
+
+from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.subscriber import Subscriber
 
 HEARTBEAT_S: Final = 15.0
@@ -23,7 +25,25 @@ async def led_by(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenera
         await rest.aclose()
 
 
-async def next_messages(subscriber: Subscriber) -> list[Message] | None:
+async def taken(
+    subscriber: Subscriber, place: Callable[[], object] | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Yield what the subscriber is offered, until it ends; one that was too slow is told so.
+
+    In silence a heartbeat is due, with the `place` reached by then, if there is one.
+    """
+    while (messages := await _next(subscriber)) is None or messages:
+        if messages:
+            yield b"".join([message.sse for message in messages])
+            subscriber.moved()
+        elif not len(subscriber):  # what waits lies before the place
+            here = "" if place is None else f"id: {place()}\n"
+            yield f"{here}: heartbeat\n\n".encode()
+    if subscriber.ending is Ending.TOO_SLOW:
+        yield Message(text=orjson.dumps({"reason": Ending.TOO_SLOW}).decode(), event="dropped").sse
+
+
+async def _next(subscriber: Subscriber) -> list[Message] | None:
     """Return what comes next; empty when the stream is over, None after a while without news."""
     try:
         async with asyncio.timeout(HEARTBEAT_S):
