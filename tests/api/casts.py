@@ -218,17 +218,20 @@ read_changes = fields(
     {"job_id": text, "status": text, "playlist": _LIST, "version": number, "delta": _DELTA},
     needs=["playlist", "delta"],
 )
-read_action = fields(
-    {"job_id": text, "status": text, "reason": text, "selection": text, "pending_indices": listed(number),
-     "removed_indices": listed(number), "invalid_indices": listed(number),
-     "missing_entry_ids": listed(text), "job_status": text, "error": text, "detail": anything},
-)  # fmt: skip
 read_health = fields(
     {"service": text, "time": moment, "overview": _SUMMARY, "description": text, "metadata": anything,
      "base_url": text, "api_url": text, "overview_socket_url": text, "job_socket_base_url": text,
      "timeout_seconds": number},
     needs=["service", "api_url"],
 )  # fmt: skip
+
+
+def read_previewed(value: Any, place: str) -> None:
+    """Read what a preview says: an object, or the one null that means that nothing was found."""
+    if set(value) != {"preview"}:
+        raise WrongType(f"{place} is {value!r}, expected a preview")
+    if value["preview"] is not None:
+        fields(_PREVIEW)(value["preview"], place)
 
 
 def read_versioned(value: Any, place: str) -> None:

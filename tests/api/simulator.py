@@ -1,7 +1,8 @@
 """The existing Vidra client, as its contract describes what it does and how strictly it reads.
 
-Written from the contract page alone. Every payload that arrives goes through the casts a Dart client
-makes (`tests.api.casts`); a wrong type raises, as it would there.
+Written from the contract page alone. Every reply and every event that arrives goes through the casts a
+Dart client makes (`tests.api.replies`, `tests.api.casts`); a wrong type raises, as it would there. What
+the client remembers of them is in `tests.api.desk`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.api import casts
+from tests.api.replies import read_reply
 from tests.api.serving import until
 
 TERMINAL = {"completed", "completed_with_errors", "failed", "cancelled"}
@@ -128,12 +130,14 @@ METADATA = {
 class Listener:
     """One WebSocket of the client: collects what it hears, in order, from a thread."""
 
-    def __init__(self, url: str, events: set[str]) -> None:
+    def __init__(
+        self, url: str, events: set[str], *, hear: Callable[[str, dict[str, Any]], None] | None = None
+    ) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.largest = 0
         self.failure: BaseException | None = None
         self.closed_with: int | None = None
-        self._events = events
+        self._events, self._tell = events, hear
         self.connection: ClientConnection = connect(url, max_size=None)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -158,6 +162,8 @@ class Listener:
             self.largest = max(self.largest, len(text.encode()))
         casts.read_event(event, payload)
         self.heard.append((event, payload))
+        if self._tell is not None:
+            self._tell(event, payload)
 
     def close(self) -> None:
         """Hang up."""
@@ -221,7 +227,7 @@ class VidraClient:
     def adopts(self) -> bool:
         """Whether a running server is ours: its health, asked without token, names our service."""
         reply = httpx.get(f"{self.base}/", timeout=2)
-        casts.read_health(reply.json(), "health")
+        read_reply("GET", "/", reply.status_code, reply.json())
         return reply.status_code == 200 and reply.json()["service"] == self._service
 
     def answers(self) -> bool:
@@ -233,7 +239,7 @@ class VidraClient:
 
     def start(self) -> Listener:
         """Open the overview; its first message makes the client fetch the list."""
-        overview = self._listen("/ws/overview", OVERVIEW_EVENTS)
+        overview = self.listen("/ws/overview", OVERVIEW_EVENTS)
         overview.wait_for("update(initial_sync)")
         assert overview.heard[0][1].get("job_id") is None
         self.refresh()
@@ -241,73 +247,94 @@ class VidraClient:
 
     def refresh(self) -> list[dict[str, Any]]:
         """Fetch the list."""
-        reply = self._get("/api/jobs")
-        casts.read_listing(reply, "list")
+        reply = self.fetch("/api/jobs")
         self.jobs = {job["job_id"]: job for job in reply["jobs"]}
         return list(reply["jobs"])
 
     def create(self, url: str, **options: Any) -> dict[str, Any]:
         """Ask for a download with every option the client has, then fetch the detail at once."""
-        body = {
-            "urls": url,
-            "options": {**DEFAULT_OPTIONS, **self._folders, **options},
-            "metadata": METADATA,
-        }
-        reply = self._http.post("/api/jobs", json=body)
-        assert reply.status_code == 201, reply.text
-        created = reply.json()
-        casts.read_created(created, "created")
+        body = {"urls": url, "options": self.options(**options), "metadata": METADATA}
+        status, created = self.call("POST", "/api/jobs", body)
+        assert status == 201, created
         assert created["job_id"]
         return self.detail(created["job_id"])
 
+    def options(self, **options: Any) -> dict[str, Any]:
+        """Return every option the client has, these ones changed."""
+        return {**DEFAULT_OPTIONS, **self._folders, **options}
+
     def detail(self, job_id: str) -> dict[str, Any]:
         """Fetch one job."""
-        found = self._get(f"/api/jobs/{job_id}")
-        casts.read_detail(found, "detail")
-        return found
+        return self.fetch(f"/api/jobs/{job_id}")
 
     def watch(self, job_id: str) -> Listener:
         """Open the job's own socket."""
-        listener = self._listen(f"/ws/jobs/{job_id}", JOB_EVENTS)
+        listener = self.listen_to(job_id)
         listener.wait_for("update(initial_sync)")
         return listener
 
     def listen_to(self, job_id: str) -> Listener:
         """Open a job's socket and expect nothing."""
-        return self._listen(f"/ws/jobs/{job_id}", JOB_EVENTS)
+        return self.listen(f"/ws/jobs/{job_id}", JOB_EVENTS)
 
     def command(self, job_id: str, name: str, body: Any = None) -> tuple[int, dict[str, Any]]:
         """Send a command; return status code and reply."""
-        path = f"/api/jobs/{job_id}/{name}"
-        reply = self._http.post(path) if body is None else self._http.post(path, json=body)
-        casts.read_action(reply.json(), name)
-        return reply.status_code, reply.json()
+        return self.call("POST", f"/api/jobs/{job_id}/{name}", body)
 
     def delete(self, job_id: str) -> tuple[int, dict[str, Any]]:
         """Delete a job."""
-        reply = self._http.delete(f"/api/jobs/{job_id}")
-        casts.read_action(reply.json(), "delete")
-        return reply.status_code, reply.json()
+        return self.call("DELETE", f"/api/jobs/{job_id}")
 
     def entries(self, job_id: str) -> list[dict[str, Any]]:
-        """Fetch the list's entries, as the detail screen does."""
-        changes = self._get(f"/api/jobs/{job_id}/playlist/items/delta")
-        casts.read_changes(changes, "changes")
+        """Fetch the list's entries, in every way the detail screen has."""
+        changes = self.fetch(f"/api/jobs/{job_id}/playlist/items/delta")
         for path in ("playlist", "playlist?include=entries", "playlist/items?limit=500"):
-            casts.read_snapshot(self._get(f"/api/jobs/{job_id}/{path}"), path)
+            self.fetch(f"/api/jobs/{job_id}/{path}")
         return list(changes["playlist"]["entries"])
 
-    def side_files(self, job_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Fetch options and logs as the client does when their versions have changed."""
-        options = self._get(f"/api/jobs/{job_id}/options?detail=true")
-        logs = self._get(f"/api/jobs/{job_id}/logs?detail=true&limit=200")
-        for snapshot in (options, logs):
-            casts.read_versioned(snapshot, "snapshot")
+    def side_files(
+        self, job_id: str, *, since: tuple[int | None, int | None] = (None, None)
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Fetch options and logs as the client does when their versions are not those it has."""
+        known = [f"&since={version}" if version is not None else "" for version in since]
+        options = self.fetch(f"/api/jobs/{job_id}/options?detail=true{known[0]}")
+        logs = self.fetch(f"/api/jobs/{job_id}/logs?detail=true&limit=200{known[1]}")
         return options, logs
 
+    def preview(self, url: str) -> dict[str, Any] | None:
+        """Ask what the address names; the client has the method, behind the server's flag."""
+        status, reply = self.call("POST", "/api/preview", {"urls": url, "options": self.options()})
+        assert status == 200, reply
+        found: dict[str, Any] | None = reply["preview"]
+        return found
+
+    def dry_run(self, url: str, **options: Any) -> dict[str, Any]:
+        """Ask what a job would hand to yt-dlp."""
+        status, reply = self.call("POST", "/api/jobs/dry-run", {"urls": url, "options": options})
+        assert status == 200, reply
+        return reply
+
     def fetch(self, path: str) -> dict[str, Any]:
-        """Fetch anything else."""
-        return self._get(path)
+        """Fetch what must be there."""
+        status, found = self.call("GET", path)
+        assert status == 200, (path, status, found)
+        return found
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+        """Ask for anything; return status code and reply, read as the client reads it."""
+        reply = self._http.request(method, path, **({} if body is None else {"json": body}))
+        found: dict[str, Any] = reply.json()
+        read_reply(method, path, reply.status_code, found)
+        return reply.status_code, found
+
+    def listen(
+        self, path: str, events: set[str], hear: Callable[[str, dict[str, Any]], None] | None = None
+    ) -> Listener:
+        """Open a socket, the token in its address."""
+        url = f"{self.base.replace('http', 'ws')}{path}?token={self._token}"
+        listener = Listener(url, events, hear=hear)
+        self.listeners.append(listener)
+        return listener
 
     def until(self, job_id: str, holds: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
         """Fetch the job until something holds; return it."""
@@ -324,14 +351,3 @@ class VidraClient:
     def until_over(self, job_id: str) -> dict[str, Any]:
         """Fetch the job until it is over."""
         return self.until(job_id, lambda job: job["status"] in TERMINAL, "the job is over")
-
-    def _get(self, path: str) -> dict[str, Any]:
-        reply = self._http.get(path)
-        assert reply.status_code == 200, (path, reply.status_code, reply.text)
-        found: dict[str, Any] = reply.json()
-        return found
-
-    def _listen(self, path: str, events: set[str]) -> Listener:
-        listener = Listener(f"{self.base.replace('http', 'ws')}{path}?token={self._token}", events)
-        self.listeners.append(listener)
-        return listener

@@ -64,7 +64,8 @@ def error_object(entry: Entry, *, job: Job) -> dict[str, Any]:
 
 def entry_progress(job: Job, entry: Entry, *, reason: str, timestamp: str) -> dict[str, Any]:
     """Return the payload of `playlist_entry_progress`."""
-    figures = entry.progress or JobProgress(percent=100.0 if entry.status is EntryStatus.COMPLETED else 0.0)
+    done = 100.0 if entry.status is EntryStatus.COMPLETED else 0.0
+    figures = entry.progress or JobProgress()
     fields = {
         "job_id": job.job_id,
         "playlist_index": entry.index,
@@ -73,6 +74,7 @@ def entry_progress(job: Job, entry: Entry, *, reason: str, timestamp: str) -> di
         "status": entry.status.value,
         "job_status": job.status.value,
         **figures_object(figures),
+        "percent": done if figures.percent is None else round(figures.percent, 2),
         "remaining_bytes": None,
         "message": entry.error or figures.message,
         "main_file": entry.main_file,

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from vidra.api.client.entry import entry_object, error_object
-from vidra.api.client.values import shortened, text, without_empties, without_nulls
+from vidra.api.client.values import shortened, text, texts, without_empties, without_nulls
 from vidra.api.client.view import JobView, ListTally
 from vidra.state.interface import Entry, Job, JobStatus
 
@@ -109,7 +109,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "description_short": shortened(known.get("description"), _SHORT_DESCRIPTION),
         **{name: text(known.get(name)) for name in _COPIED},
         "thumbnails": [{"url": known["thumbnail_url"]}] if text(known.get("thumbnail_url")) else None,
-        "tags": [tag for tag in known.get("tags") or () if isinstance(tag, str)],
+        "tags": texts(known.get("tags")),
         "collection_error": text(known.get("collection_error")),
     }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+_LARGEST: Final = 2**53
+"""Whole numbers up to here are the same in every language that reads JSON."""
 DESCRIPTION_LIMIT: Final = 800
 """Characters of a description that clients are sent."""
 
@@ -33,9 +36,10 @@ def shortened(text: object, limit: int = DESCRIPTION_LIMIT) -> str | None:
 
 def duration_text(seconds: float | None) -> str | None:
     """Return `1:02:03` or `2:03`; None for an unknown duration."""
-    if seconds is None or seconds < 0:
+    known = whole(seconds)
+    if known is None or known < 0:
         return None
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(known, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
@@ -45,6 +49,14 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def texts(value: object) -> list[str]:
+    """Return the texts of a list; none for what is no list."""
+    found = [text(one) for one in value] if isinstance(value, (list, tuple)) else []
+    return [one for one in found if one is not None]
+
+
 def whole(value: object) -> int | None:
-    """Return the value as a whole number; None for what is none."""
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """Return the value as a whole number; None for what is none, or beyond what clients can read."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if math.isfinite(value) and abs(value) <= _LARGEST else None
