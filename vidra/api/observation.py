@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
@@ -19,6 +20,12 @@ log = logging.getLogger("vidra.api.requests")
 
 BROKEN: Final = Refusal(
     status=500, code="internal_error", detail="something unexpected happened; the log has more"
+)
+STOPPING: Final = Refusal(
+    status=503,
+    code="stopping",
+    detail="the server stops, and this took longer than it could wait",
+    headers={"retry-after": "5"},
 )
 
 
@@ -45,6 +52,10 @@ class Observer:
 
         try:
             await self._app(scope, receive, noting_send)
+        except asyncio.CancelledError:  # only the server's own end cancels a request
+            if status:
+                raise
+            await STOPPING.send(noting_send, scope["path"])
         except Exception:  # noqa: BLE001 - the outermost edge of a request: logged, and answered if still possible
             log.error("request %s failed:\n%s", request_id, redact(traceback.format_exc()))  # noqa: TRY400 - redacted first
             if not status:

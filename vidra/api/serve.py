@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from typing import Final
 
 from vidra.api.app import create_app
@@ -28,6 +29,8 @@ from vidra.supervisor.interface import TOKEN_VARIABLE
 log = logging.getLogger(__name__)
 
 DESCRIPTORS: Final = 8192
+LAST_MOMENT_S: Final = 1.0
+"""Seconds that threads get once the server has ended; the state bears being left at any moment."""
 _LEVELS: Final = {ServerLogLevel.TRACE: logging.DEBUG}
 
 
@@ -71,8 +74,16 @@ def _serve(settings: Settings, listener: socket.socket, tokens: TokenSource, *, 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
         log.info("listening on %s:%d", *listener.getsockname()[:2])
-        asyncio.run(server.serve(sockets=[listener]))
+        asyncio.run(_served(server, listener))
     return 0
+
+
+async def _served(server: Server, listener: socket.socket) -> None:
+    """Serve, then see to it that the process ends, whatever a thread of it still waits for."""
+    await server.serve(sockets=[listener])
+    end = threading.Timer(LAST_MOMENT_S, os._exit, (0,))
+    end.daemon = True
+    end.start()
 
 
 def _supervisor_token() -> str | None:
