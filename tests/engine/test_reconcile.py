@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.engine.run_records import run_in_state
 from vidra.engine import runs
 from vidra.engine.jobs.commands import JobCommands
 from vidra.engine.jobs.recovery import Recovery
@@ -26,23 +27,6 @@ from vidra.supervisor.identity import Identity
 pytestmark = pytest.mark.usefixtures("connected")
 
 
-def _run_in_state(*names: str) -> RunInfo:
-    """Make a flow run that nobody works on."""
-
-    async def make() -> RunInfo:
-        from prefect import states
-
-        from tests.engine.sample_flows import doubled
-
-        async with runs.connected_client() as client:
-            run = await client.create_flow_run(doubled, parameters={"number": 1}, state=states.Pending())
-            for name in names:
-                await client.set_flow_run_state(run.id, getattr(states, name)(), force=True)
-            return await runs.read(str(run.id))
-
-    return asyncio.run(make())
-
-
 def _reconcile(home: Path, **options: Any) -> set[str]:
     return {run.flow_run_id for run in asyncio.run(reconcile(home, **options))}
 
@@ -53,7 +37,7 @@ def _state(run: RunInfo) -> str:
 
 def test_a_run_without_owner_is_crashed_and_told_about(tmp_path: Path) -> None:
     """PF-03: what a power cut leaves as Running is ended, and its job can be put back to work."""
-    run = _run_in_state("Running")
+    run = run_in_state("Running")
     told: list[str] = []
 
     asyncio.run(reconcile(tmp_path, on_dead=lambda dead: told.append(dead.flow_run_id)))
@@ -64,7 +48,7 @@ def test_a_run_without_owner_is_crashed_and_told_about(tmp_path: Path) -> None:
 
 def test_a_run_that_was_being_cancelled_is_cancelled(tmp_path: Path) -> None:
     """A person's wish survives the crash."""
-    run = _run_in_state("Running", "Cancelling")
+    run = run_in_state("Running", "Cancelling")
 
     assert run.flow_run_id in _reconcile(tmp_path)
     assert _state(run) == "CANCELLED"
@@ -72,7 +56,7 @@ def test_a_run_that_was_being_cancelled_is_cancelled(tmp_path: Path) -> None:
 
 def test_a_run_whose_process_lives_is_not_touched(tmp_path: Path) -> None:
     """PF-04: this very process is the owner, and alive."""
-    run = _run_in_state("Running")
+    run = run_in_state("Running")
 
     with owners.owning(tmp_path, run.flow_run_id):
         assert run.flow_run_id not in _reconcile(tmp_path)
@@ -82,7 +66,7 @@ def test_a_run_whose_process_lives_is_not_touched(tmp_path: Path) -> None:
 
 def test_a_run_whose_owner_was_killed_is_crashed(tmp_path: Path) -> None:
     """The owner's file is still there, the owner is not (kill -9)."""
-    run = _run_in_state("Running")
+    run = run_in_state("Running")
     _leave_owner(tmp_path, run)
     assert owners.owner(tmp_path, run.flow_run_id) is not None
 
@@ -92,7 +76,7 @@ def test_a_run_whose_owner_was_killed_is_crashed(tmp_path: Path) -> None:
 
 def test_a_stranger_with_the_same_pid_is_no_owner(tmp_path: Path) -> None:
     """A pid that was reused does not keep a dead run alive."""
-    run = _run_in_state("Running")
+    run = run_in_state("Running")
     with owners.owning(tmp_path, run.flow_run_id):
         file = next((tmp_path / owners.FOLDER).iterdir())
         me = Identity.of(os.getpid())
@@ -104,7 +88,7 @@ def test_a_stranger_with_the_same_pid_is_no_owner(tmp_path: Path) -> None:
 
 def test_on_a_shared_server_the_runs_of_others_are_left_alone(tmp_path: Path) -> None:
     """Another machine's runs have no owner here, and may well live."""
-    run = _run_in_state("Running")
+    run = run_in_state("Running")
 
     assert run.flow_run_id not in _reconcile(tmp_path, only_ours=True)
     assert _state(run) == "RUNNING"
@@ -133,7 +117,7 @@ def _subflow_of(parent: RunInfo) -> RunInfo:
 
 def test_a_subflow_dies_with_its_parent(tmp_path: Path) -> None:
     """Prefect shows it as running for ever otherwise: it has no process, and so no owner, of its own."""
-    parent = _run_in_state("Running")
+    parent = run_in_state("Running")
     child = _subflow_of(parent)
 
     with owners.owning(tmp_path, parent.flow_run_id):
@@ -145,14 +129,14 @@ def test_a_subflow_dies_with_its_parent(tmp_path: Path) -> None:
 
 def test_a_subflow_whose_parent_has_ended_is_dead(tmp_path: Path) -> None:
     """Its parent was marked before, by a worker or by a former start."""
-    child = _subflow_of(_run_in_state("Running", "Crashed"))
+    child = _subflow_of(run_in_state("Running", "Crashed"))
 
     assert child.flow_run_id in _reconcile(tmp_path, only_ours=True)
 
 
 def test_a_run_that_nobody_could_tell_of_is_buried_while_the_engine_is_up(tmp_path: Path) -> None:
     """Its worker died with it; another start is not waited for. What is over already is only forgotten."""
-    dead, over = _run_in_state("Running"), _run_in_state("Running", "Completed")
+    dead, over = run_in_state("Running"), run_in_state("Running", "Completed")
     for run in (dead, over):
         _leave_owner(tmp_path, run)
     with memory_state() as state:

@@ -15,6 +15,8 @@ from typing import Final
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.engine import runs
 from vidra.engine.jobs.commands import JobCommands
+from vidra.engine.reconcile import reconcile
+from vidra.engine.runs import RunInfo
 from vidra.engine.worker import owners
 from vidra.errors import EngineError, VidraError
 from vidra.state import State
@@ -31,6 +33,7 @@ PLAN_KEPT: Final = timedelta(hours=1)
 ROUND: Final = 5.0
 """Seconds between two looks while the engine is up."""
 
+_CANCELLED: Final = "CANCELLED"
 _AT_WORK: Final = frozenset({JobStatus.STARTING, JobStatus.RUNNING, JobStatus.RETRYING})
 
 
@@ -79,8 +82,6 @@ class Recovery:
         """
         if not owners.left_behind(self._home):
             return
-        from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - imports Prefect, 1.3 s
-
         await reconcile(self._home, only_ours=True)
         for run_id in owners.left_behind(self._home):
             if await _is_over(run_id):
@@ -101,17 +102,28 @@ class Recovery:
         if job.status is JobStatus.QUEUED and not job.flow_run_ids:
             await self._commands.start(job)  # stored, but whoever stored it died before asking for a run
             return True
-        if await _run_is_over(job) or await self._is_dead(job):
+        last = await _latest_run(job)
+        if last is not None and last.state_type == _CANCELLED:
+            await self._let_rest(job)
+            return False
+        if last is None or last.final or await self._is_dead(job):
             return await self._revive(job, blame=blame)
         return False
+
+    async def _let_rest(self, job: Job) -> None:
+        """Pause a job whose run a person cancelled in Prefect: it must not come back by itself."""
+        # Whoever pauses or cancels the job itself has written that wish down before the run ends.
+        self._state.jobs.transition(
+            job.job_id, job.status, allowed_from={job.status}, desired=DesiredState.PAUSE
+        )
+        await asyncio.to_thread(self._commands.settle, job.job_id)
+        log.info("job %s is paused: its run was cancelled", job.job_id)
 
     async def _is_dead(self, job: Job) -> bool:
         """Whether the process of the job's run is gone without Prefect knowing; then Prefect is told."""
         owner = owners.owner(self._home, job.flow_run_ids[-1])
         if owner is None or owner.alive:
             return False
-        from vidra.engine.reconcile import reconcile  # noqa: PLC0415 - imports Prefect, 1.3 s
-
         dead = await reconcile(self._home, only_ours=True)
         return any(run.flow_run_id == job.flow_run_ids[-1] for run in dead)
 
@@ -149,14 +161,24 @@ def _rests(job: Job) -> bool:
 
 
 async def _run_is_over(job: Job) -> bool:
-    """Whether the job's latest run has ended; one that Prefect does not know (any more) has."""
-    return not job.flow_run_ids or await _is_over(job.flow_run_ids[-1])
+    last = await _latest_run(job)
+    return last is None or last.final
+
+
+async def _latest_run(job: Job) -> RunInfo | None:
+    """Return the job's latest run; None when it has none, or one that Prefect does not know (any more)."""
+    return await _known_run(job.flow_run_ids[-1]) if job.flow_run_ids else None
 
 
 async def _is_over(run_id: str) -> bool:
+    run = await _known_run(run_id)
+    return run is None or run.final
+
+
+async def _known_run(run_id: str) -> RunInfo | None:
     try:
-        return (await runs.read(run_id)).final
+        return await runs.read(run_id)
     except EngineError as error:
         if type(error) is EngineError:  # answered, and there is no such run
-            return True
+            return None
         raise
