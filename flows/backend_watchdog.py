@@ -9,6 +9,7 @@ from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.backends import BackendWatch, summary
+from tasks.reported import reported
 from vidra.errors import VidraError
 
 
@@ -32,6 +33,7 @@ class WatchdogRequest(BaseModel):
     validate_parameters=True,
     persist_result=False,
 )
+@reported("backend-watchdog")
 async def backend_watchdog(request: WatchdogRequest) -> State[None]:
     """Look once at all back ends at the same time; what the supervisor finds it acts upon by its own rules.
 

@@ -10,6 +10,7 @@ from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.connections import ConnectionWork, summary
+from tasks.reported import reported
 
 
 class ScoringRequest(BaseModel):
@@ -38,6 +39,7 @@ def _run_name() -> str:
     validate_parameters=True,
     persist_result=False,
 )
+@reported("connection-scoring")
 async def connection_scoring(request: ScoringRequest) -> State[None]:
     """Look once at the sources that are due; a source fails alone, and its failure is what is stored."""
     async with ConnectionWork(run_logger=get_run_logger()) as work:

@@ -14,6 +14,7 @@ from tasks.downloads import carry_out
 from tasks.job_work import JobWork, open_job
 from tasks.listing import list_entries
 from tasks.notices import tell_end
+from tasks.reported import reported
 from vidra.errors import VidraError
 from vidra.media.request import DownloadRequest
 from vidra.redaction import redact_url
@@ -31,6 +32,7 @@ def _run_name() -> str:
     validate_parameters=True,
     persist_result=False,
 )
+@reported("download-job", tells_failures=True)
 async def download_job(request: DownloadRequest) -> State[None]:
     """Work on one job: list its entries, download each with bounded concurrency, record the result.
 

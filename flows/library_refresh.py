@@ -9,6 +9,7 @@ from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict
 
 from tasks.refresh import publish_refresh, refresh_libraries, sync_refreshed
+from tasks.reported import reported
 
 
 class RefreshRequest(BaseModel):
@@ -24,6 +25,7 @@ class RefreshRequest(BaseModel):
     validate_parameters=True,
     persist_result=False,
 )
+@reported("library-refresh")
 async def library_refresh(request: RefreshRequest) -> State[None]:
     """Tell every server of the files that wait for it; one that is away hears of them when it is back."""
     del request

@@ -8,7 +8,9 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from tasks.library_artifacts import publish_sync
+from tasks.library_notices import tell_syncs
 from tasks.library_work import final_state, open_library
+from tasks.reported import reported
 from vidra.library.request import LibrarySyncRequest
 
 
@@ -25,6 +27,7 @@ def _run_name() -> str:
     validate_parameters=True,
     persist_result=False,
 )
+@reported("library-sync", tells_failures=True)
 async def library_sync(request: LibrarySyncRequest) -> State[None]:
     """Sync the sources side by side; each fails alone, and within it each section.
 
@@ -32,5 +35,6 @@ async def library_sync(request: LibrarySyncRequest) -> State[None]:
     """
     async with open_library(request, run_logger=get_run_logger()) as work:
         outcomes = await work.sync_all()
+        await tell_syncs(work, outcomes, dry_run=request.dry_run)
         await publish_sync(outcomes, dry_run=request.dry_run)
         return final_state(outcomes)

@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from tasks.expansion import open_expansion
+from tasks.reported import reported
 from vidra.media.lists.request import ExpansionRequest
 
 
@@ -25,6 +26,7 @@ def _run_name() -> str:
     validate_parameters=True,
     persist_result=False,
 )
+@reported("playlist-expansion", tells_failures=True)
 async def playlist_expansion(request: ExpansionRequest) -> State[None]:
     """Work on the subscriptions the request names, each for itself.
 

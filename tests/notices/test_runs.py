@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -96,6 +97,64 @@ def test_a_refusal_by_the_guard_wants_a_decision(studio: Studio) -> None:
     assert events(receiver)[1:] == [[("guard", "subscription:talks")]]
     texts = [taken.document["text"] for taken in receiver.taken if taken.path == "/hook"]
     assert "vidra subscription run talks --yes" in texts[1]
+
+
+def test_a_subscription_that_works_again_is_told(studio: Studio) -> None:
+    """Its list was gone and is back; a third run has nothing to tell."""
+    with Receiver() as receiver:
+        declare(studio, receiver, "/f/s404/feed.rss")
+        studio.run("talks")
+        for _ in range(2):
+            declare(studio, receiver, "/pages/feed-1.rss")
+            studio.run("talks")
+    talks = "subscription:talks"
+    assert events(receiver) == [[("failed", talks)], [("downloaded", talks), ("recovered", talks)]]
+    assert pings(receiver) == ["/start", "/fail", *["/start", "/success"] * 2]
+
+
+def test_cookies_that_expire_are_told_before_it_is_too_late(studio: Studio) -> None:
+    """Once, however often the subscription runs; the text says when."""
+    soon = int((datetime.now(UTC) + timedelta(days=3)).timestamp())
+    file = studio.workshop.root / "cookies.txt"
+    file.write_text(f"# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t{soon}\tsession\tgood\n")
+    cookies = {"use": "when_needed", "file": str(file)}
+    with Receiver() as receiver:
+        declare(studio, receiver, "/pages/feed-1.rss", cookies=cookies)
+        studio.run("talks")
+        studio.run("talks")
+    told = [one for message in events(receiver) for one in message]
+    assert told.count(("cookies", "subscription:talks")) == 1
+    texts = "".join(taken.document["text"] for taken in receiver.taken if taken.path == "/hook")
+    assert "expire in 3 days" in texts
+    assert "good" not in texts
+
+
+def test_a_full_disk_is_told_once_for_the_whole_run(studio: Studio) -> None:
+    """Three items found no room: one notice says so, another that they failed."""
+    with Receiver() as receiver:
+        declare(studio, receiver, "/pages/feed-3.rss")
+        text = studio.workshop.root.joinpath("vidra.yaml").read_text()
+        studio.workshop.root.joinpath("vidra.yaml").write_text(
+            text.replace("free_space_floor: 0", "free_space_floor: 900TB")
+        )
+        studio.run("talks")
+    talks = "subscription:talks"
+    assert sorted(one for message in events(receiver) for one in message) == [
+        ("disk_full", talks), ("failed", talks),
+    ]  # fmt: skip
+    assert studio.shelf() == []
+
+
+def test_retention_that_would_empty_the_library_wants_a_decision(studio: Studio) -> None:
+    """Nothing goes, and the message says what to type."""
+    with Receiver() as receiver:
+        declare(studio, receiver, "/pages/feed-2.rss", retention={"max_bytes": 1})
+        studio.run("talks")
+    talks = "subscription:talks"
+    assert events(receiver) == [[("downloaded", talks), ("guard", talks)]]
+    message = next(taken.document["text"] for taken in receiver.taken if taken.path == "/hook")
+    assert "vidra retention apply -s talks --yes" in message
+    assert len(studio.shelf()) == 2
 
 
 def test_a_receiver_that_never_answers_fails_no_run(studio: Studio) -> None:

@@ -117,6 +117,16 @@ async def read(flow_run_id: str) -> RunInfo:
         return await _record(api, flow_run_id)
 
 
+async def deployment_of(flow_run_id: str) -> str | None:
+    """Return the name of the deployment that a run is of; None for a run of none."""
+    async with HttpApi() as api:
+        run = await api.get(f"/flow_runs/{flow_run_id}")
+        if run is None or run["deployment_id"] is None:
+            return None
+        deployment = await api.get(f"/deployments/{run['deployment_id']}")
+        return None if deployment is None else str(deployment["name"])
+
+
 async def recent(*, limit: int = 20) -> Sequence[RunInfo]:
     """Return the newest runs first; runs that a schedule has only planned are left out."""
     async with connected_client() as client:

@@ -1,4 +1,4 @@
-"""Checks what one section of the configuration says about another: presets, options, subscriptions."""
+"""Checks what one section of the configuration says about another: presets, options, names, schedules."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from vidra.engine.deployments.declared import declared_deployments
 from vidra.engine.jobs.resolution import all_presets, resolve
 from vidra.errors import ConfigError, ConfigProblem, OptionRefused, UsageError
 from vidra.media.options import OptionLayer, Origin, find_preset, resolve_options
 from vidra.settings import ScheduleSettings
-from vidra.settings.inheritance import subscription
+from vidra.settings.inheritance import runnable, subscription
 from vidra.settings.layers import problem
 from vidra.settings.loading import Resolution
 
@@ -21,7 +22,12 @@ Path = tuple[str, ...]
 
 def vet(resolution: Resolution) -> list[ConfigProblem]:
     """Return every finding, with file and line; none for a sound configuration."""
-    found = [*_presets(resolution), *_option_maps(resolution), *_subscriptions(resolution)]
+    found = [
+        *_presets(resolution),
+        *_option_maps(resolution),
+        *_subscriptions(resolution),
+        *_deployments(resolution),
+    ]
     once = {(one.source, one.line or 0, one.key_path, one.expected): one for one in found}
     return [once[key] for key in sorted(once)]
 
@@ -100,12 +106,30 @@ def _together(resolution: Resolution, name: str) -> Iterator[ConfigProblem]:
 
 def _channels(resolution: Resolution, path: Path, names: Iterable[str]) -> Iterator[ConfigProblem]:
     known = resolution.settings.notifications.channels
-    for name in names:
+    for index, name in enumerate(names):
         if name not in known:
-            expected = "expected names of `notifications.channels`: " + (
-                ", ".join(sorted(known)) or "none yet"
-            )
-            yield _at(resolution, path, name, expected, _near(name, known))
+            there = ", ".join(f"`{one}`" for one in sorted(known)) or "none yet"
+            expected = f"expected a name of `notifications.channels`: {there}"
+            place = resolution.place(path)
+            yield problem(place, (*path, str(index)), name, expected, _near(name, known))
+
+
+def _deployments(resolution: Resolution) -> Iterator[ConfigProblem]:
+    """Check schedules, and that every ping is of something that runs."""
+    settings = resolution.settings
+    try:
+        deployed = [one.name for one in declared_deployments(settings)]
+    except ConfigError as error:
+        for one in error.problems:
+            if one.key_path.startswith("schedules."):
+                path = tuple(one.key_path.split("."))
+                yield _at(resolution, path, one.value, one.expected, one.suggestion)
+        return  # what is wrong with subscriptions is told already
+    known = [*runnable(settings.subscriptions), *deployed]
+    for name in settings.notifications.pings:
+        if name not in known:
+            expected = f"expected a subscription with `urls` or a deployment: {', '.join(sorted(known))}"
+            yield _at(resolution, ("notifications", "pings", name), name, expected, _near(name, known))
 
 
 def _unknown_preset(

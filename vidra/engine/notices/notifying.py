@@ -23,6 +23,8 @@ from vidra.state.keyed import KeyedStore, open_keyed
 
 FILE: Final = "notices.json"
 STANDINGS: Final = "standings"
+FAILING: Final = "failing"
+"""Table of what failed the last time, so that its end can be told."""
 SCOPE: Final = "notify"
 """Scope of the secrets that `secret:NAME` means, hence `VIDRA_SECRET_NOTIFY_NAME`."""
 _SPARE: Final = 30.0
@@ -131,6 +133,16 @@ def standings(settings: Settings) -> Mapping[str, Mapping[str, Any]]:
         }
 
 
+def mark_failing(subject: str, settings: Settings, *, failing: bool) -> bool:
+    """Remember whether this works at present; return whether it failed before. Never raises.
+
+    Costs a `stat` where nothing was ever told.
+    """
+    if not settings.notifications.channels or (not failing and not _is_there(settings)):
+        return False
+    return _guarded(lambda: _mark_failing(subject, settings, failing), False)
+
+
 def save_secret(name: str, value: str, settings: Settings) -> str:
     """Store what `secret:NAME` means; return where. Raises `CredentialError` and `ValueError`."""
     from pydantic import SecretStr  # noqa: PLC0415 - as late as everything a terminal waits for
@@ -167,6 +179,14 @@ def _take_in(notices: Sequence[Notice], settings: Settings, clock: Clock) -> Non
     desk = Desk(settings.notifications.channels)
     with _opened(settings, clock) as store:
         store.transact(lambda shelf: list(desk.take_in(shelf, notices, now=_epoch(clock))))
+
+
+def _mark_failing(subject: str, settings: Settings, failing: bool) -> bool:
+    with _opened(settings, SYSTEM_CLOCK) as store:
+        before = store.get(FAILING, subject) is not None
+        if before is not failing:
+            store.put([(FAILING, subject, {"key": subject} if failing else None)])
+        return before
 
 
 def _settle(store: KeyedStore, desk: Desk, parcel: Parcel, delivery: Delivery, clock: Clock) -> None:
