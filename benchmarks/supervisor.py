@@ -17,23 +17,24 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from vidra.supervisor.identity import all_stats
-from vidra.supervisor.interface import BackendSpec, BackendState, HealthSpec, Timings
+from vidra.supervisor.interface import BackendSpec, BackendState, HealthSpec, PortSpec, Timings
 from vidra.supervisor.members import find_members
 from vidra.supervisor.supervisor import Supervisor
 
 CYCLES = 100
+RESTARTS = 5
 BACK_ENDS = 50
 IDLE_SECONDS = 60.0
 QUICK = Timings(restart_delay=0.05, startup_poll=0.05, crash_limit=CYCLES * 2)
 
 SERVER = """
-import http.server
+import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer.request_queue_size = 128  # the default of 5 would measure TCP's own retries
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
 print(server.server_address[1], flush=True)
 server.serve_forever()
 """
@@ -44,13 +45,14 @@ def run() -> list[Figure]:
     """Measure crash cycles first, then idleness at the specification's own intervals."""
     with health_server() as url, tempfile.TemporaryDirectory() as folder:
         cycles = asyncio.run(crash_cycles(Path(folder) / "cycles", url))
-        return [*cycles, *asyncio.run(idle(Path(folder) / "idle", url))]
+        restarts = asyncio.run(restarts_as_shipped(Path(folder) / "restarts"))
+        return [*cycles, *restarts, *asyncio.run(idle(Path(folder) / "idle", url))]
 
 
 @contextmanager
 def health_server() -> Iterator[str]:
     """Answer every health probe from another process, so that only our own cost is measured."""
-    process = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", SERVER, "0"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}/health"
@@ -89,6 +91,43 @@ async def crash_cycles(folder: Path, url: str) -> list[Figure]:
         Figure(name="processes leaked in 100 cycles", ours=after[1] - before[1], unit="", target=0),
         Figure(name="processes and locks left at the end", ours=left, unit="", target=0),
     ]
+
+
+async def restarts_as_shipped(folder: Path) -> list[Figure]:
+    """Kill a real HTTP back end at the specification's own constants; its first start is the yardstick."""
+    spec = BackendSpec(
+        name="api",
+        command=(sys.executable, "-I", "-S", "-c", SERVER, "{port}"),
+        port=PortSpec(first=20_000, last=29_999),
+        health=HealthSpec(),
+        timings=Timings(crash_limit=RESTARTS + 2),
+    )
+    beyond: list[float] = []
+    async with Supervisor((), folder=folder / "run", logs=folder / "logs") as supervisor:
+        begun = time.monotonic()
+        await supervisor.add(spec)
+        own_start = await _seconds_to_health(supervisor, begun)
+        for _ in range(RESTARTS):
+            pid = supervisor.status("api").pid
+            assert pid is not None
+            killed = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            await supervisor.wait("api", {BackendState.RESTARTING}, limit=5)
+            beyond.append(await _seconds_to_health(supervisor, killed) - own_start)
+    return [
+        Figure(name="its own start", ours=own_start, unit="s"),
+        Figure(
+            name="crash to healthy, less its own start (0.2 s and the 2 s delay)",
+            ours=max(beyond),
+            unit="s",
+            target=2.2,
+        ),
+    ]
+
+
+async def _seconds_to_health(supervisor: Supervisor, since: float) -> float:
+    await supervisor.wait("api", {BackendState.HEALTHY}, limit=30)
+    return time.monotonic() - since
 
 
 async def idle(folder: Path, url: str) -> list[Figure]:

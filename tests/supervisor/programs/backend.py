@@ -28,6 +28,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--journal", type=pathlib.Path, help="a line for each start and request")
     parser.add_argument("--ignore-term", action="store_true")
     parser.add_argument("--ignore-shutdown", action="store_true")
+    parser.add_argument("--hang-shutdown", action="store_true", help="take the request and never answer it")
     parser.add_argument("--no-echo", action="store_true", help="do not tell the instance id")
     parser.add_argument("--ready-after", type=float, default=0.0)
     parser.add_argument(
@@ -108,6 +109,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path != "/shutdown" or not allowed:
             self.answer(404)
             return
+        if OPTIONS.hang_shutdown:
+            time.sleep(300)
         self.answer(200)
         if not OPTIONS.ignore_shutdown:
             threading.Timer(0.05, os._exit, (0,)).start()
