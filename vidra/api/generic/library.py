@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
-import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from vidra.api.context import Context
 from vidra.api.generic.library_models import (
@@ -21,6 +18,7 @@ from vidra.api.generic.library_models import (
     Statistics,
     WatchRequest,
 )
+from vidra.api.generic.library_reading import Reading, Shelves
 from vidra.api.generic.routes import PROBLEMS
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
@@ -31,11 +29,9 @@ from vidra.engine.library.deploying import FLOW
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue
 from vidra.engine.sources.access import open_sources
-from vidra.engine.sources.view import source_json
 from vidra.errors import EngineError, TryLater
 from vidra.library.filters import Order, Wanted
 from vidra.library.pages import brief, full
-from vidra.library.rows import Shown
 
 router = APIRouter(prefix=f"{GENERIC}/library", responses=PROBLEMS, tags=["library"])
 
@@ -48,32 +44,15 @@ Offset = Annotated[int, Query(ge=0, le=10_000_000, description="How many to leav
 ItemName = Annotated[str, Path(max_length=1000, description="Its name, or an external id.")]
 
 
-def library_of(request: Request, services: Context) -> Library:
-    """Return the libraries of this process, loaded when first asked for and kept up to date from then on."""
-    state = request.app.state
-    if not hasattr(state, "library"):
-        state.library = Library(services.backend.settings.storage)
-    library: Library = state.library
-    return library
-
-
-Shelves = Annotated[Library, Depends(library_of)]
-
-
 @router.get("", response_model=Sections)
-async def list_sections(
-    request: Request, services: Context, library: Shelves, source: Source = None
-) -> Response:
+async def list_sections(reading: Reading, source: Source = None) -> Response:
     """List the sections of all sources with what they hold, and how fresh that is."""
-    work = lambda: {"sections": choosing.section_pages(library, source)}  # noqa: E731 - done in a thread
-    return await _answer(request, services, library, work)
+    return await reading.page(lambda: {"sections": choosing.section_pages(reading.library, source)})
 
 
 @router.get("/items", response_model=ItemList)
 async def list_items(
-    request: Request,
-    services: Context,
-    library: Shelves,
+    reading: Reading,
     *,
     source: Source = None,
     section: Annotated[
@@ -91,8 +70,9 @@ async def list_items(
     limit: Limit = 50,
 ) -> Response:
     """List items, page by page. Without `kind` or `below`: films, shows, artists, not their parts."""
+    library = reading.library
 
-    def work() -> dict[str, Any]:
+    def read() -> dict[str, Any]:
         """Read and choose, on a thread of its own."""
         holder = None if below is None else library.find(below)
         only = holder.source if holder else source
@@ -108,15 +88,14 @@ async def list_items(
         page = choosing.choose(library, wanted, source=only, offset=offset, limit=limit)
         return {"items": [brief(shown) for shown in page.items], "total": page.total}
 
-    return await _answer(request, services, library, work)
+    return await reading.page(read)
 
 
 @router.get("/items/{item:path}", response_model=LibraryItem)
 async def show_item(
     item: ItemName,
-    request: Request,
     services: Context,
-    library: Shelves,
+    reading: Reading,
     *,
     live: Annotated[
         bool, Query(description="Ask the server for cast, files, intro, credits and extras, if it answers.")
@@ -124,83 +103,57 @@ async def show_item(
 ) -> Response:
     """Show everything that is known of one item."""
     if live:
-        await _look_closer(services, library, item)
-    return await _answer(request, services, library, lambda: full(library.find(item)), fresh=False)
+        await _look_closer(services, reading.library, item)
+    return await reading.page(lambda: full(reading.library.find(item)), fresh=False)
 
 
 @router.get("/search", response_model=ItemList)
 async def search(
-    request: Request,
-    services: Context,
-    library: Shelves,
+    reading: Reading,
     q: Annotated[str, Query(min_length=1, max_length=200, description="Words of title, show or year.")],
     kind: Kinds = None,
     source: Source = None,
     limit: Limit = 50,
 ) -> Response:
     """Find items by words, best first; case and accents do not matter."""
-    return await _list(
-        request,
-        services,
-        library,
-        lambda: library.search(q, source=source, kinds=kind or (), limit=limit),
+    return await reading.items(
+        lambda: reading.library.search(q, source=source, kinds=kind or (), limit=limit)
     )
 
 
 @router.get("/find", response_model=ItemList)
 async def find(
-    request: Request,
-    services: Context,
-    library: Shelves,
+    reading: Reading,
     guid: Annotated[str, Query(min_length=1, max_length=200, description="External id: `tmdb://603`.")],
 ) -> Response:
     """Find items by an external id, on every source."""
-    return await _list(request, services, library, lambda: library.by_guid(guid))
+    return await reading.items(lambda: reading.library.by_guid(guid))
 
 
 @router.get("/on-deck", response_model=ItemList)
-async def on_deck(
-    request: Request, services: Context, library: Shelves, source: Source = None, limit: Limit = 20
-) -> Response:
+async def on_deck(reading: Reading, source: Source = None, limit: Limit = 20) -> Response:
     """List what comes next."""
-    return await _list(request, services, library, lambda: library.on_deck(source=source, limit=limit))
+    return await reading.items(lambda: reading.library.on_deck(source=source, limit=limit))
 
 
 @router.get("/continue", response_model=ItemList)
-async def continue_watching(
-    request: Request, services: Context, library: Shelves, source: Source = None, limit: Limit = 20
-) -> Response:
+async def continue_watching(reading: Reading, source: Source = None, limit: Limit = 20) -> Response:
     """List what was begun and not finished, no work twice."""
-    return await _list(
-        request, services, library, lambda: library.continue_watching(source=source, limit=limit)
-    )
+    return await reading.items(lambda: reading.library.continue_watching(source=source, limit=limit))
 
 
 @router.get("/recent", response_model=ItemList)
-async def recent(
-    request: Request,
-    services: Context,
-    library: Shelves,
-    source: Source = None,
-    kind: Kinds = None,
-    limit: Limit = 20,
-) -> Response:
+async def recent(reading: Reading, source: Source = None, kind: Kinds = None, limit: Limit = 20) -> Response:
     """List what is new."""
-    return await _list(
-        request,
-        services,
-        library,
-        lambda: library.recent(source=source, kinds=kind or (), limit=limit),
-    )
+    return await reading.items(lambda: reading.library.recent(source=source, kinds=kind or (), limit=limit))
 
 
 @router.get("/stats", response_model=Statistics)
-async def statistics(
-    request: Request, services: Context, library: Shelves, source: Source = None
-) -> Response:
+async def statistics(reading: Reading, source: Source = None) -> Response:
     """Count what there is, and what was watched of it."""
-    work = lambda: {"sources": choosing.statistics(library, source=source)}  # noqa: E731 - done in a thread
-    return await _answer(request, services, library, work, fresh=False)
+    return await reading.page(
+        lambda: {"sources": choosing.statistics(reading.library, source=source)}, fresh=False
+    )
 
 
 @router.get("/changes")
@@ -250,47 +203,3 @@ def _record(services: Services, library: Library, asked: WatchRequest) -> Change
         record_changes(queue, shelf, changes)
         stored = next(one for one in queued(queue, shown.source) if one.key == changes[0].key)
     return Change.model_validate(stored.model_dump(mode="json"))
-
-
-async def _list(
-    request: Request, services: Services, library: Library, work: Callable[[], Sequence[Shown]]
-) -> Response:
-    return await _answer(request, services, library, lambda: {"items": [brief(shown) for shown in work()]})
-
-
-async def _answer(
-    request: Request,
-    services: Services,
-    library: Library,
-    work: Callable[[], dict[str, Any]],
-    *,
-    fresh: bool = True,
-) -> Response:
-    """Return what `work` finds, done in a thread, with an `ETag`; 304 for one who has it already."""
-
-    def answer() -> tuple[str, bytes | None]:
-        connections = _connections(services)
-        mark = f"{library.revision()} {request.url.path} {request.url.query} {sorted(connections.items())}"
-        tag = f'W/"{hashlib.sha256(mark.encode()).hexdigest()[:32]}"'
-        if tag in request.headers.get("if-none-match", ""):
-            return tag, None
-        page = work()
-        if fresh:
-            page["sources"] = [
-                {**one, "connection": connections.get(one["source"])}
-                for one in choosing.source_pages(library, clock=services.backend.clock)
-            ]
-        return tag, orjson.dumps(page)
-
-    tag, body = await asyncio.to_thread(answer)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if body is None:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
-
-
-def _connections(services: Services) -> dict[str, str]:
-    """Return how each server is reached now, as the connection checks found."""
-    now = services.backend.clock.now()
-    pages = [source_json(source, now=now) for source in services.state.sources.list()]
-    return {page["source_id"]: str((page.get("connection") or {}).get("status")) for page in pages}

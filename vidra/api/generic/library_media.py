@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, StreamingResponse
 from vidra.api import tickets
 from vidra.api.answers import BadBody
 from vidra.api.context import Context
-from vidra.api.generic.library import Shelves
+from vidra.api.generic.library_reading import Shelves
 from vidra.api.generic.library_models import Ticket, TicketRequest
 from vidra.api.generic.library_pieces import (
     PLAYLIST,
