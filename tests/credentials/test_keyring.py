@@ -204,3 +204,28 @@ def test_a_session_without_one_falls_back_to_the_file(tmp_path: Path) -> None:
     value = _in_session(bare, tmp_path, "print(store.load('source:a', 'token').get_secret_value())")
 
     assert (where, value) == ("file", "in-a-file")
+
+
+LOOK = """
+import sys
+started = []
+sys.addaudithook(lambda event, args: started.append(args[0]) if event == "subprocess.Popen" else None)
+from vidra.credentials.keyring import SystemKeyring
+from vidra.errors import KeyringUnavailable
+try:
+    SystemKeyring().get("vidra", "nobody")
+except KeyringUnavailable:
+    pass
+assert "keyring.core" in sys.modules
+print(started)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there the libraries are looked up for a purpose")
+def test_looking_for_a_keyring_starts_no_program() -> None:
+    """The library's part for macOS ran a compiler on every other system, in every flow run."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout == "[]\n"

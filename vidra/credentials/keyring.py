@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 TIME_LIMIT = 5.0
 """Seconds; a D-Bus prompt that nobody sees blocks for ever (SEC-21)."""
 
+_FOR_MACOS = "keyring.backends.macOS.api"
+"""Elsewhere its import runs `ldconfig`, a compiler and a linker in search of libraries that are not there."""
 _PRETENDERS = frozenset({"keyring.backends.fail", "keyring.backends.null"})
 _PLAIN = frozenset({("keyrings.alt.file", "PlaintextKeyring"), ("keyrings.alt.file_base", "Keyring")})
 
@@ -79,6 +82,8 @@ class SystemKeyring:
         return results[0]
 
     def _backend(self) -> KeyringBackend:
+        if sys.platform != "darwin":
+            sys.modules.setdefault(_FOR_MACOS, None)  # type: ignore[arg-type]  # None means: cannot be imported
         import keyring  # noqa: PLC0415 - its import looks for back ends, which `--help` must not pay for
 
         backend = self._chosen or keyring.get_keyring()
