@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Shell
-from tests.scale.postgres import free_port, postgres
+from tests.scale.postgres import database_of, free_port, postgres
 from tests.scale.shared_server import SharedServer, redis, shared_server
 from tests.site.server import MediaSite
 
@@ -18,9 +18,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
     """Run a Prefect server on PostgreSQL, and on Redis where that is installed."""
     folder = tmp_path_factory.mktemp("shared")
     with (
-        postgres() as database,
+        postgres() as port,
         redis(folder) as redis_port,
-        shared_server(folder, database=database, redis_port=redis_port) as server,
+        shared_server(folder, database=database_of(port), redis_port=redis_port) as server,
     ):
         yield server
 

@@ -37,23 +37,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+PASSWORD: Final = "made-up-for-tests"
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Run a cluster; yield the address of its database as Prefect wants it."""
+def postgres() -> Iterator[int]:
+    """Run a cluster with the user and the database `prefect`; yield its port."""
     initdb, server = program("initdb"), program("postgres")
     folder = Path(tempfile.mkdtemp(prefix="vidra-postgres-"))  # pytest's own folders are closed to others
     who = _somebody(folder)
     try:
         data, port = folder / "data", free_port()
-        made = [initdb, "-D", str(data), "-U", "prefect", "--auth", "trust", "--no-sync", "-E", "UTF8"]
+        (folder / "password").write_text(PASSWORD, "utf-8")
+        secret = ["--auth", "scram-sha-256", "--pwfile", str(folder / "password")]
+        made = [initdb, "-D", str(data), "-U", "prefect", *secret, "--no-sync", "-E", "UTF8"]
         subprocess.run(made, check=True, capture_output=True, cwd=folder, **who)
         log = (folder / "log").open("wb")
         settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60"]
         command = [server, "-D", str(data), "-k", str(folder), "-p", str(port), *settings]
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **who)
         try:
-            _await_database(folder, port)
-            yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
+            _make_database(folder, port)
+            yield port
         finally:
             process.send_signal(signal.SIGINT)  # "fast": SIGTERM would wait until the last client has gone
             try:
@@ -79,9 +84,16 @@ def _somebody(folder: Path) -> dict[str, Any]:
     pytest.skip(f"PostgreSQL refuses to run as root, and none of {', '.join(_SOMEBODY)} exists here")
 
 
-def _await_database(folder: Path, port: int) -> None:
+def database_of(port: int) -> str:
+    """Return the address of the database as Prefect wants it."""
+    return f"postgresql+asyncpg://prefect:{PASSWORD}@127.0.0.1:{port}/prefect"
+
+
+def _make_database(folder: Path, port: int) -> None:
     from tests.engine.polling import wait_until
 
-    ready = [program("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+    where = ["-h", "127.0.0.1", "-p", str(port)]
+    ready = [program("pg_isready"), *where, "-q"]
     wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, 60)
-    assert folder.is_dir()
+    make = [program("createdb"), *where, "-U", "prefect", "prefect"]
+    subprocess.run(make, check=True, cwd=folder, env={**os.environ, "PGPASSWORD": PASSWORD})
