@@ -29,7 +29,7 @@ def _obeyed(shell: Shell, *arguments: str) -> str:
 def test_a_job_is_paused_resumed_cancelled_and_retried_through_the_engine(shell: Shell) -> None:
     """Each command returns when it has taken effect; the job's runs are listed, watched and read."""
     shell.up()
-    path = f"/p/rate150000,etag1,tag{shell.shim}/m/vid001.mp4"
+    path = f"/p/rate50000,etag1,tag{shell.shim}/m/vid001.mp4"  # slow enough to be there still when cancelled
     _obeyed(shell, "flow", "run", "download-job", shell.site.url(path), "--detach")
     wait_until(lambda: _partial(shell), 60)
     job = shell.jobs()[0]["job_id"]
