@@ -129,6 +129,9 @@ async def serve(
     from prefect.server.api.server import create_app  # noqa: PLC0415 - 2.5 s
     from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415 - the same
 
+    from vidra.engine.lifecycle.one_writer import take_turns  # noqa: PLC0415 - the same
+
+    take_turns()
     app = create_app(ephemeral=private, final=True)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     config = uvicorn.Config(
