@@ -7,7 +7,9 @@ from functools import partial
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from vidra.api.client.rooms import JobRoom, OverviewRoom, envelope
+from vidra.api.client.job_room import JobRoom
+from vidra.api.client.overview_room import OverviewRoom
+from vidra.api.client.telling import envelope
 from vidra.api.services import Services
 from vidra.api.streams.hub import Topic
 from vidra.api.streams.sending import speak

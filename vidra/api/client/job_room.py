@@ -1,32 +1,19 @@
-"""The two kinds of rooms of the client's WebSockets: the overview of all jobs, and one job."""
+"""The room of `/ws/jobs/{id}`: everything about one job, in the contract's order."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Mapping
 from typing import Any, Final
-
-import orjson
 
 from vidra.api.client.entry import entry_object, entry_progress
 from vidra.api.client.job import job_detail, job_object, log_line
 from vidra.api.client.playlist import playlist_object, playlist_progress
 from vidra.api.client.progress import progress_event
-from vidra.api.client.reasons import (
-    CREATED,
-    DELETED,
-    INITIAL,
-    PREVIEW_READY,
-    UPDATED,
-    became_known,
-    reason_of,
-)
-from vidra.api.client.summary import summary_of
+from vidra.api.client.reasons import INITIAL, PREVIEW_READY, UPDATED, became_known, reason_of
+from vidra.api.client.telling import FLUSH_S, RoomBase, envelope, removal
 from vidra.api.client.values import without_nulls
 from vidra.api.client.view import JobView
 from vidra.api.streams.message import Ending, Message
-from vidra.api.streams.subscriber import Subscriber
-from vidra.clock import Clock, iso
+from vidra.clock import Clock
 from vidra.errors import JobNotFound
 from vidra.state import Batch, Change, ChangeKind, Cursor, State
 from vidra.state.interface import TERMINAL, Entry, EntryStatus, Job, JobStatus, LogLine
@@ -36,8 +23,6 @@ INTRODUCED_AT_ONCE: Final = 100
 LINES_TOLD: Final = 200
 TEXT_TOLD: Final = 20_000
 """Characters of log lines that the update about a job's content carries; more is left to be fetched."""
-FLUSH_S: Final = 0.25
-"""Seconds between two tellings of a job's figures: clients are promised at most four a second."""
 
 _ENTRY_REASONS: Final = {
     EntryStatus.ACTIVE: "entry_switched",
@@ -45,94 +30,6 @@ _ENTRY_REASONS: Final = {
     EntryStatus.PENDING: "reopened",
     EntryStatus.FAILED: "failure",
 }
-
-
-def envelope(event: str, payload: Mapping[str, Any], key: Hashable | None = None) -> Message:
-    """Return a message of the contract: `{"event", "payload"}`."""
-    return Message(text=orjson.dumps({"event": event, "payload": payload}).decode(), key=key, event=event)
-
-
-class RoomBase:
-    """What both rooms share: subscribers, the clock and the state they read."""
-
-    def __init__(self, state: State, clock: Clock) -> None:
-        self.subscribers: set[Subscriber] = set()
-        self._state, self._clock = state, clock
-
-    def tell(self, event: str, payload: Mapping[str, Any], key: Hashable | None = None) -> None:
-        """Send one event to everybody in the room."""
-        message = envelope(event, payload, key)
-        for subscriber in self.subscribers:
-            subscriber.offer(message)
-
-    def now(self) -> str:
-        """Return the time as the contract writes it."""
-        return iso(self._clock.now())
-
-
-def removal(job: Job, timestamp: str) -> dict[str, Any]:
-    """Return the payload of the `update` that says a job is gone."""
-    return {
-        "job_id": job.job_id,
-        "status": DELETED,
-        "previous_status": job.status.value,
-        "reason": DELETED,
-        "timestamp": timestamp,
-    }
-
-
-class OverviewRoom(RoomBase):
-    """Updates of all jobs and the summary over them."""
-
-    def __init__(self, state: State, clock: Clock) -> None:
-        super().__init__(state, clock)
-        self._jobs: dict[str, Job] = {}
-        self._told: dict[str, Any] | None = None
-        self._flushed = 0.0
-        self._read()
-
-    def welcome(self) -> list[Message]:
-        """Return what a new subscriber hears first: it makes the client fetch the list."""
-        return [envelope("update", {"job_id": None, "reason": INITIAL, "timestamp": self.now()})]
-
-    def take(self, batch: Batch, before: Cursor) -> None:
-        """Tell of jobs that changed; figures are the job rooms' matter."""
-        del before
-        if batch.reset:
-            self._read()
-            for subscriber in self.subscribers:
-                for message in self.welcome():
-                    subscriber.offer(message)
-        for change in batch.changes:
-            if change.kind is ChangeKind.REMOVED and change.job is not None:
-                self._jobs.pop(change.job_id, None)
-                self.tell("update", removal(change.job, self.now()))
-            elif change.kind is ChangeKind.JOB and change.job is not None:
-                self._tell_job(change.job)
-
-    def tick(self, now: float) -> None:
-        """Tell the summary when it has changed, at most four times a second."""
-        if now - self._flushed < FLUSH_S:
-            return
-        summary = summary_of(Counter(job.status for job in self._jobs.values()))
-        if summary != self._told:
-            self._told, self._flushed = summary, now
-            self.tell("overview", {"summary": summary, "timestamp": self.now()}, key="overview")
-
-    def _tell_job(self, job: Job) -> None:
-        reason = reason_of(self._jobs.get(job.job_id), job)
-        self._jobs[job.job_id] = job
-        view = JobView(
-            job=job,
-            progress=self._state.jobs.progress(job.job_id),
-            options_version=self._state.options.load(job.job_id)[0],
-            logs_version=self._state.logs.tail(job.job_id, limit=0)[0],
-        )
-        self.tell("update", {**job_object(view), "reason": reason, "timestamp": self.now()})
-
-    def _read(self) -> None:
-        self._jobs = {job.job_id: job for job in self._state.jobs.list()}
-        self._told = summary_of(Counter(job.status for job in self._jobs.values()))
 
 
 class JobRoom(RoomBase):
@@ -372,6 +269,3 @@ class JobRoom(RoomBase):
 def _is_an_end(change: Change) -> bool:
     ended = change.kind is ChangeKind.JOB and change.job is not None and change.job.status in TERMINAL
     return ended or change.kind is ChangeKind.REMOVED
-
-
-__all__ = ["CREATED", "FLUSH_S", "JobRoom", "OverviewRoom", "envelope"]
