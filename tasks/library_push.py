@@ -120,7 +120,7 @@ async def _tell(server: MediaServer, item_id: str, step: Step) -> None:
 
 
 async def _rate(server: MediaServer, item_id: str, rating: float) -> None:
-    """Rate; a server without such ratings has nothing to be told, and ours stays here."""
+    """Rate; a server that takes no ratings has nothing to be told, and ours stays here."""
     try:
         await server.rate(item_id, rating)
     except Missing:

@@ -117,7 +117,9 @@ class SourceSync:
 
     async def sections(self) -> Sequence[Section]:
         """Return the sections to sync; those that are gone are marked, or forgotten after a while."""
-        found = [s for s in await self._server.sections() if s.title not in self._leave_out]
+        libraries = await self._server.sections()
+        offered = [*libraries, *(self._server.selections() if libraries else ())]
+        found = [section for section in offered if section.title not in self._leave_out]
         known = cast("Sequence[SectionRecord]", self._store.all(SECTIONS))
         listed = [section.id for section in found]
         marked, over, warning = vanished(known, listed, self._rules, now=self._now())

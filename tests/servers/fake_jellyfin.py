@@ -152,6 +152,7 @@ class FakeJellyfin:
             ("POST", "/Library/Refresh", lambda *_: self.refreshed.append(None)),
             ("POST", "/Library/Media/Updated", lambda _q, body: self.refreshed.append(body["updates"])),
             ("GET", "/Library/VirtualFolders", self._folders),
+            ("GET", "/Playlists/(\\w{32})/Items", self._playlist),
         ]
         for prefix in {own, f"/Users/{USER}"}:
             routes += self._own_routes(prefix, new=prefix == "")
@@ -257,6 +258,9 @@ class FakeJellyfin:
 
         return handler
 
+    def _playlist(self, _query: Fields, _body: Fields, playlist: str) -> Fields:
+        return _listed([self.items[member] for member in self.items[playlist]["_members"]])
+
     def _resume(self, *_: Any) -> Fields:
         return _listed([i for i in self.items.values() if i["UserData"]["PlaybackPositionTicks"]])
 
@@ -287,8 +291,9 @@ class FakeJellyfin:
 
     def _user_data(self, _query: Fields, body: Fields, item: str) -> Fields:
         data: Fields = self.items[item]["UserData"]
-        data["PlaybackPositionTicks"] = body["playbackpositionticks"]
-        data["LastPlayedDate"] = body["lastplayeddate"]
+        for name in ("PlaybackPositionTicks", "LastPlayedDate", "Rating"):
+            if name.lower() in body:
+                data[name] = body[name.lower()]
         return data
 
     def _set_played(self, item: str, *, played: bool) -> Fields:

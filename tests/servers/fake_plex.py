@@ -27,6 +27,8 @@ class FakePlex:
     knows_changes: bool = True
     sections: dict[str, Fields] = field(default_factory=dict)
     items: dict[str, Fields] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=dict)
+    """Keys of what a collection or playlist is made of."""
     refreshed: list[tuple[str, str | None]] = field(default_factory=list)
     timelines: list[dict[str, str]] = field(default_factory=list)
     exchanges: list[tuple[Request, bytes, int, bytes, str]] = field(default_factory=list)
@@ -120,6 +122,9 @@ class FakePlex:
             ("/library/metadata/{key}/children", self._children),
             ("/library/metadata/{key}/allLeaves", self._leaves),
             ("/library/metadata/{key}/extras", self._extras),
+            ("/library/collections/{key}/items", self._members),
+            ("/playlists", self._playlists),
+            ("/playlists/{key}/items", self._members),
             ("/hubs", self._hubs),
             ("/hubs/continueWatching", self._continue),
             ("/hubs/search", self._search),
@@ -189,8 +194,10 @@ class FakePlex:
         key, query = request.path_params["key"], request.query_params
         assert self.sections[key]
         default = {"movie": 1, "show": 2, "artist": 8, "photo": 13}[self.sections[key]["type"]]
-        kind = {1: "movie", 2: "show", 3: "season", 4: "episode"}.get(int(query.get("type", default)))
-        found = [i for i in self.items.values() if str(i["librarySectionID"]) == key and i["type"] == kind]
+        kind = _KINDS.get(int(query.get("type", default)))
+        found = [
+            i for i in self.items.values() if str(i.get("librarySectionID")) == key and i["type"] == kind
+        ]
         for name in ("updatedAt", "lastViewedAt"):
             if since := query.get(f"{name}>>") or query.get(f"{name}>"):
                 found = [i for i in found if i.get(name, 0) >= int(since)]
@@ -200,6 +207,22 @@ class FakePlex:
         if query.get("includeMeta") == "1":
             container["Meta"] = _meta(str(kind), knows_changes=self.knows_changes)
         return container
+
+    def add_playlist(self, key: int, title: str, *members: int) -> None:
+        """Add a playlist, which belongs to no library."""
+        self.add("0", "playlist", key, title, leafCount=len(members), playlistType="video", smart=False)
+        del self.items[str(key)]["librarySectionID"], self.items[str(key)]["thumb"]
+        self.items[str(key)] |= {
+            "composite": f"/playlists/{key}/composite/1",
+            "key": f"/playlists/{key}/items",
+        }
+        self.members[str(key)] = [str(member) for member in members]
+
+    def _playlists(self, request: Request) -> Fields:
+        return self._page(request, [i for i in self.items.values() if i["type"] == "playlist"])
+
+    def _members(self, request: Request) -> Fields:
+        return self._page(request, [self.items[key] for key in self.members[request.path_params["key"]]])
 
     def _page(self, request: Request, found: list[Fields]) -> Fields:
         def window(name: str, default: int) -> int:
@@ -260,6 +283,7 @@ class FakePlex:
             _hub("library.recentlyAdded.1", "Recently Added", newest),
             _hub("music.recent", "Music", music),
             _hub("movie.toprated", "Empty", []),
+            _hub("home.playlists", "Playlists", [i for i in self.items.values() if i["type"] == "playlist"]),
         )
 
     def _search(self, request: Request) -> Fields:
@@ -362,10 +386,23 @@ def _xml(tag: str, fields: Fields) -> str:
     return f"<{tag}{''.join(attributes)}>{''.join(children)}</{tag}>"
 
 
+_KINDS = {
+    1: "movie",
+    2: "show",
+    3: "season",
+    4: "episode",
+    8: "artist",
+    9: "album",
+    10: "track",
+    12: "clip",
+    13: "photo",
+    18: "collection",
+}
 _TAGS = {
     ("Metadata", "movie"): "Video",
     ("Metadata", "episode"): "Video",
     ("Metadata", "show"): "Directory",
     ("Metadata", "season"): "Directory",
     ("Metadata", "track"): "Track",
+    ("Metadata", "playlist"): "Playlist",
 }

@@ -54,6 +54,10 @@ async def _everything(server: MediaServer, film: str, show: str) -> None:
     await server.search("matrix")
     await server.markers(film)
     await server.stream(film)
+    await server.rate(film, 8)
+    for section in server.selections():
+        await listed(server, section, ItemKind.PLAYLIST)
+    await server.members(show, ItemKind.COLLECTION)
     for state in PlaybackState:
         await server.report(_progress(film, state, None))
     await server.report(_progress(film, PlaybackState.STOPPED, SINCE))
@@ -90,8 +94,10 @@ def _exchange(
 def test_what_we_ask_of_plex_is_in_its_description() -> None:
     """Requests and the fake's answers, so that the fake cannot drift either."""
     fake = plex_with_library()
+    fake.add_playlist(77, "Evening", 1)
+    fake.members["1000"] = ["1"]
     on_plex(fake, lambda plex: _everything(plex, "1", "1000"))
-    on_plex(fake, lambda plex: plex.rate("1", 8))
+    on_plex(fake, lambda plex: plex.members("77", ItemKind.PLAYLIST))
 
     assert _faults(contract.plex(), fake) == set(PLEX_KNOWN)
     assert len(fake.exchanges) > 30

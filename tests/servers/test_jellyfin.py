@@ -12,6 +12,7 @@ from tests.servers.sources import IDENTITY, jellyfin_with_library, listed, on_je
 from vidra.errors import Missing
 from vidra.servers.interface import (
     AuthStatus,
+    Conversion,
     Item,
     ItemKind,
     PlaybackState,
@@ -177,10 +178,65 @@ def test_watched_and_unwatched_by_the_path_of_the_version(fake: FakeJellyfin) ->
     assert (seen.watch.watched, unseen.watch.watched) == (True, False)
 
 
-def test_ratings_are_not_pretended() -> None:
-    """Jellyfin keeps likes only."""
-    with pytest.raises(Missing, match="no user ratings"):
-        on_jellyfin(jellyfin_with_library(), lambda jf: jf.rate(MATRIX, 8))
+def test_ratings_are_the_users_and_not_pretended(fake: FakeJellyfin) -> None:
+    """Kept with the user's data and read from there; versions that take none say so."""
+
+    async def work(jf: JellyfinServer) -> float | None:
+        await jf.rate(MATRIX, 8)
+        return (await jf.item(MATRIX)).user_rating
+
+    if fake.version.startswith("10.8"):
+        with pytest.raises(Missing, match="takes no user ratings"):
+            on_jellyfin(fake, work)
+        return
+    assert on_jellyfin(fake, work) == 8
+    assert fake.items[MATRIX]["UserData"]["PlaybackPositionTicks"] == 0, "nothing else is touched"
+
+
+def test_collections_and_playlists_name_their_members(fake: FakeJellyfin) -> None:
+    """Each by its own request."""
+    boxes = fake.add_view("Collections", "boxsets")
+    trilogy = fake.add(boxes, "BoxSet", "Trilogy")
+    fake.items[MATRIX]["ParentId"] = trilogy
+    evening = fake.add(boxes, "Playlist", "Evening", _members=[ALIEN, MATRIX])
+
+    async def work(jf: JellyfinServer) -> list[list[str]]:
+        found = [
+            await jf.members(trilogy, ItemKind.COLLECTION), await jf.members(evening, ItemKind.PLAYLIST)
+        ]  # fmt: skip
+        assert await jf.members(MATRIX, ItemKind.MOVIE) == ()
+        return [[item.title for item in items] for items in found]
+
+    assert on_jellyfin(fake, work) == [["The Matrix"], ["Alien", "The Matrix"]]
+
+
+def test_a_conversion_is_asked_for_without_a_token_in_the_address(fake: FakeJellyfin) -> None:
+    """Asking for the address starts nothing; bit rate and height are the player's."""
+    wanted = Conversion(session="s-1", bitrate_kbps=4000, height=720)
+    stream = on_jellyfin(fake, lambda jf: jf.converted(MATRIX, wanted))
+    assert f"/Videos/{MATRIX}/main.m3u8?" in stream.url
+    assert {"videoBitRate=4000000", "maxHeight=720", "playSessionId=s-1"} <= set(stream.url.split("&"))
+    assert "token" not in stream.url.lower()
+    assert all("m3u8" not in request.url.path for request, *_ in fake.exchanges)
+
+
+def test_music_belongs_together() -> None:
+    """Tracks to their album, albums to their artist, in the order of disc and place."""
+    fake = FakeJellyfin()
+    view = fake.add_view("Music", "music")
+    artist = fake.add(view, "MusicArtist", "Band")
+    people = {"AlbumArtist": "Band", "AlbumArtists": [{"Id": artist, "Name": "Band"}]}
+    album = fake.add(view, "MusicAlbum", "First", **people)
+    fake.add(view, "Audio", "Song", AlbumId=album, IndexNumber=3, ParentIndexNumber=1, AlbumArtist="Band")
+
+    async def work(jf: JellyfinServer) -> list[Item]:
+        (section,) = await jf.sections()
+        kinds = (ItemKind.ALBUM, ItemKind.TRACK)
+        return [item for kind in kinds for item in await listed(jf, section, kind)]
+
+    first, song = on_jellyfin(fake, work)
+    assert (first.parent_id, first.show_title) == (artist, "Band")
+    assert (song.parent_id, song.season_number, song.episode_number) == (album, 1, 3)
 
 
 @pytest.mark.parametrize("administrator", [True, False])

@@ -259,6 +259,16 @@ def test_what_was_watched_is_kept_in_the_book(tmp_path: Path) -> None:
     assert [(w.position_ms, w.watched) for w in positions] == [(30_000, False), (30_000, False), (0, True)]
 
 
+def test_a_rating_is_kept_in_the_book(tmp_path: Path) -> None:
+    """And listed with the file from then on."""
+    _file(tmp_path / "a.mp4")
+    book = MemoryWatchBook()
+    (film,) = _on(tmp_path, _films, book=book)
+    assert film.user_rating is None
+    _on(tmp_path, lambda server: server.rate(film.id, 7.5), book=book)
+    assert _on(tmp_path, _films, book=book)[0].user_rating == 7.5
+
+
 def test_rows_show_what_was_begun_and_what_is_new(tmp_path: Path) -> None:
     """And no empty row."""
     old, new = _file(tmp_path / "old.mp4"), _file(tmp_path / "new.mp4", 11)

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.servers.fake_plex import FakePlex
-from tests.servers.sources import listed, on_plex, plex_with_library
+from tests.servers.sources import NOW, PLEX_TOKEN, listed, on_plex, plex_with_library
 from vidra.errors import AuthRequired, Missing, TryLater, WrongServer
 from vidra.servers.interface import (
     AuthStatus,
+    Conversion,
     Credit,
     Item,
     ItemKind,
@@ -138,6 +139,61 @@ def test_rows_are_told_apart_and_never_empty(fake: FakePlex) -> None:
 def test_search_finds_what_can_be_watched(fake: FakePlex) -> None:
     """Seasons and people are no answers."""
     assert [i.title for i in on_plex(fake, lambda plex: plex.search("matrix"))] == ["The Matrix"]
+
+
+def test_playlists_are_a_selection_beside_the_libraries(fake: FakePlex) -> None:
+    """Listed and counted by their own path; they cannot be asked for changes."""
+    fake.add_playlist(77, "Evening", 3, 1)
+
+    async def work(plex: PlexServer) -> tuple[list[Item], int, list[str]]:
+        (playlists,) = plex.selections()
+        with pytest.raises(Missing, match="changes"):
+            await listed(plex, playlists, ItemKind.PLAYLIST, since=NOW)
+        found = await listed(plex, playlists, ItemKind.PLAYLIST)
+        members = await plex.members("77", ItemKind.PLAYLIST)
+        return found, await plex.count(playlists, ItemKind.PLAYLIST), [one.title for one in members]
+
+    (evening,), number, members = on_plex(fake, work)
+    assert (evening.title, evening.child_count, evening.thumb) == ("Evening", 2, "/playlists/77/composite/1")
+    assert (number, members) == (1, ["Brazil", "The Matrix"])
+    assert "playlists" in {row.kind.value for row in on_plex(fake, lambda plex: plex.rows())}
+
+
+def test_a_collection_names_its_members(fake: FakePlex) -> None:
+    """A film has none, and nothing is asked for it."""
+    fake.add("1", "collection", 60, "Trilogy")
+    fake.members["60"] = ["1"]
+    found = on_plex(fake, lambda plex: plex.members("60", ItemKind.COLLECTION))
+    assert [one.title for one in found] == ["The Matrix"]
+    assert on_plex(fake, lambda plex: plex.members("1", ItemKind.MOVIE)) == ()
+
+
+def test_a_conversion_is_asked_for_without_a_token_in_the_address(fake: FakePlex) -> None:
+    """The height chooses size and bit rate as Plex's own players do; a bit rate of one's own wins."""
+    wanted = Conversion(session="s-1", height=800)
+    stream = on_plex(fake, lambda plex: plex.converted("1", wanted))
+    assert {"videoResolution=1280x720", "maxVideoBitrate=4000"} <= set(stream.url.split("&"))
+    assert PLEX_TOKEN not in stream.url
+    assert stream.headers["X-Plex-Token"].get_secret_value() == PLEX_TOKEN
+    narrow = Conversion(session="s-1", bitrate_kbps=900)
+    url = on_plex(fake, lambda plex: plex.converted("1", narrow)).url
+    assert ("videoResolution" in url, "maxVideoBitrate=900" in url) == (False, True)
+
+
+def test_music_belongs_together(fake: FakePlex) -> None:
+    """Tracks to their album, albums to their artist, in the order of disc and place."""
+    fake.add_section("3", "Music", "artist")
+    fake.add("3", "album", 301, "First", parentRatingKey="300", parentTitle="Band", index=1)
+    fake.add(
+        "3", "track", 302, "Song", parentRatingKey="301", grandparentRatingKey="300",
+        grandparentTitle="Band", parentIndex=2, index=5,
+    )  # fmt: skip
+    music = Section(id="3", title="Music", kind=SectionKind.MUSIC)
+    (album,) = on_plex(fake, lambda plex: listed(plex, music, ItemKind.ALBUM))
+    (track,) = on_plex(fake, lambda plex: listed(plex, music, ItemKind.TRACK))
+    assert (album.parent_id, album.show_title, album.show_id) == ("300", "Band", None)
+    assert (track.parent_id, track.show_title) == ("301", "Band")
+    assert (track.season_number, track.episode_number) == (2, 5)
 
 
 def test_markers_of_unknown_types_are_ignored(fake: FakePlex) -> None:

@@ -96,6 +96,8 @@ def item_lines(page: Mapping[str, Any]) -> Iterator[str]:
         yield f"{'file':<12} {clean(str(file.get('path') or file.get('stream_path') or file['id']))}"
     for extra in page.get("extras", ()):
         yield f"{'extra':<12} {clean(str(extra['title']))}"
+    for member in page.get("members", ()):
+        yield f"{'member':<12} {member['kind']}/{member['id']}  {clean(str(member['title']))}"
 
 
 def freshness(pages: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -39,6 +39,8 @@ class ItemRecord(TypedDict, total=False):
     duration_ms: int
     rating: float
     user_rating: float
+    rated_here: bool
+    """The rating was given here, and the server has not shown one since."""
     genres: list[str]
     guids: list[str]
     """External ids as `tmdb://603`."""
@@ -136,7 +138,8 @@ def with_watch(record: Mapping[str, Any], watch: Mapping[str, Any]) -> ItemRecor
 def merged(old: ItemRecord | None, new: ItemRecord, *, keep_watch: bool) -> ItemRecord:
     """Return what is stored after the server said `new`.
 
-    With `keep_watch` our watch state stands: a change of it is still on its way to the server. So
+    With `keep_watch` our watch state and rating stand: a change of them is still on its way to the
+    server. A rating of ours also stands while the server shows none: not every server keeps them. So
     does one that was carried over from an earlier id while the server knows nothing. An item that was
     watched and now reads as not watched with its play count intact is being played again: servers
     before Jellyfin 12 clear the mark at the start of a playback. What a closer look found stays until
@@ -149,6 +152,8 @@ def merged(old: ItemRecord | None, new: ItemRecord, *, keep_watch: bool) -> Item
         new = replaced(new, details=old.get("details", ""), looked=looked)
     if "filled_at" in old and old.get("guids") == new.get("guids"):
         new = replaced(new, **{name: value for name, value in old.items() if name in _FILLED})
+    if "rated_here" in old and (keep_watch or "user_rating" not in new):
+        new = replaced(new, user_rating=old["user_rating"], rated_here=True)
     if keep_watch or (old.get("carried") and not has_watch_state(new)):
         return with_watch(new, watch_fields(old))
     if old.get("watched") and not new.get("watched") and _plays(new) >= max(1, _plays(old)):

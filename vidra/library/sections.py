@@ -13,11 +13,12 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "shows": ("show", "season", "episode", "collection"),
     "music": ("artist", "album", "track"),
     "photos": ("photo", "video"),
+    "playlists": ("playlist",),
     "mixed": ("movie", "show", "season", "episode", "video", "collection", "playlist"),
 }
 """The kinds of items a section of each kind may hold, containers before what is in them."""
 SLOW: Final = frozenset({"collection", "playlist"})
-"""Kinds that no server lists by change; they are few, and listed with everything else only."""
+"""Kinds that no server lists by change; few, and in libraries listed with everything else only."""
 
 CLOCK_TRUST_S: Final = 86_400
 """Seconds by which a server's clock may be behind ours."""
@@ -26,7 +27,7 @@ CLOCK_TRUST_S: Final = 86_400
 def kinds_of(section_kind: str, *, full: bool) -> tuple[str, ...]:
     """Return the kinds to list."""
     kinds = KINDS.get(section_kind, KINDS["mixed"])
-    return kinds if full else tuple(kind for kind in kinds if kind not in SLOW)
+    return kinds if full or section_kind == "playlists" else tuple(kind for kind in kinds if kind not in SLOW)
 
 
 def is_essential(section_kind: str, kind: str) -> bool:

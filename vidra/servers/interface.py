@@ -48,6 +48,7 @@ class SectionKind(StrEnum):
     SHOWS = "shows"
     MUSIC = "music"
     PHOTOS = "photos"
+    PLAYLISTS = "playlists"
     MIXED = "mixed"
 
 
@@ -245,11 +246,14 @@ class Item:
     added_at: datetime | None = None
     updated_at: datetime | None = None
     parent_id: str | None = None
-    """Season of an episode, show of a season, album of a track."""
+    """Season of an episode, show of a season, album of a track, artist of an album."""
     show_id: str | None = None
     show_title: str | None = None
+    """Of an album or track: the artist."""
     season_number: int | None = None
+    """Of a track: the disc."""
     episode_number: int | None = None
+    """Of a track: its place on the disc."""
     child_count: int | None = None
     """Episodes of a show or season, items of a collection."""
     watched_count: int | None = None
@@ -304,6 +308,15 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Conversion:
+    """What a player that cannot play the file itself asks for; `session` names this playback."""
+
+    session: str
+    bitrate_kbps: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """A report about a playback; `at` is set for one that is delivered late."""
 
@@ -341,6 +354,15 @@ class MediaServer(ABC):
     @abstractmethod
     async def sections(self) -> Sequence[Section]:
         """Return the library sections."""
+
+    def selections(self) -> Sequence[Section]:
+        """Return sections that hold no files of their own, such as the playlists of a server."""
+        return ()
+
+    async def members(self, item_id: str, kind: ItemKind) -> Sequence[Item]:
+        """Return what a collection or playlist is made of, in its order; empty for anything else."""
+        del item_id, kind
+        return ()
 
     @abstractmethod
     def items(
@@ -384,6 +406,13 @@ class MediaServer(ABC):
     @abstractmethod
     async def stream(self, item_id: str) -> Stream:
         """Return where the item plays, on the connection that is best now; starts nothing."""
+
+    async def converted(self, item_id: str, wanted: Conversion) -> Stream:
+        """Return the playlist under which the server plays the item in pieces (HLS), for any player.
+
+        The pieces lie below the playlist's folder. Raises `Missing` where nothing is converted.
+        """
+        raise Missing(f"this source hands out files as they are (item {item_id}, {wanted.session})")
 
     async def extras(self, item_id: str) -> Sequence[Item]:
         """Return trailers, deleted scenes and the like; empty if the server has none."""

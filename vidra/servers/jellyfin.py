@@ -17,6 +17,7 @@ from vidra.servers.fields import Fields, integer, objects, text
 from vidra.servers.interface import (
     AuthStatus,
     ClientIdentity,
+    Conversion,
     Initialised,
     Item,
     ItemKind,
@@ -164,6 +165,25 @@ class JellyfinServer(MediaServer):
         header = authorization(self._identity, self._token)["Authorization"]
         return Stream(url=await self._wire.base() + path, headers={"Authorization": SecretStr(header)})
 
+    async def converted(self, item_id: str, wanted: Conversion) -> Stream:
+        """Name the server's HLS playlist; it begins to convert when somebody asks for it."""
+        header = authorization(self._identity, self._token)["Authorization"]
+        path = jellyfin_items.converted_path(item_id, wanted, device=self._identity.identifier)
+        headers = {"Authorization": SecretStr(header)}
+        return Stream(url=await self._wire.base() + path, headers=headers, session=wanted.session)
+
+    async def members(self, item_id: str, kind: ItemKind) -> Sequence[Item]:
+        """Return the items of a collection or playlist."""
+        query: dict[str, str | int] = {"userId": self._user, "fields": _FIELDS, "limit": 500}
+        match kind:
+            case ItemKind.PLAYLIST:
+                return _items(await self._wire.get(f"/Playlists/{item_id}/Items", query))
+            case ItemKind.COLLECTION:
+                own = {name: value for name, value in query.items() if name != "userId"}
+                return _items(await self._get_own("/Items", "/Items", own | {"parentId": item_id}))
+            case _:
+                return ()
+
     async def extras(self, item_id: str) -> Sequence[Item]:
         """Return the item's special features."""
         path = f"/Items/{item_id}/SpecialFeatures"
@@ -207,8 +227,10 @@ class JellyfinServer(MediaServer):
         await self._played("DELETE", item_id)
 
     async def rate(self, item_id: str, rating: float) -> None:
-        """Refuse: Jellyfin keeps likes, not ratings."""
-        raise Missing(f"Jellyfin keeps no user ratings (item {item_id}, rating {rating:g})")
+        """Set the user's own rating; servers before 10.9 take none."""
+        if not await self._new_paths():
+            raise Missing(f"Jellyfin before 10.9 takes no user ratings (item {item_id}, rating {rating:g})")
+        await self._set_user_data(item_id, {"Rating": rating})
 
     async def watch_state(self, item_id: str) -> WatchState:
         """Return the user's watch state."""
@@ -269,14 +291,15 @@ class JellyfinServer(MediaServer):
 
     async def _set_position(self, progress: Progress) -> None:
         at = progress.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if progress.at else None
-        body = {
-            "PlaybackPositionTicks": progress.position_ms * jellyfin_items.TICKS_PER_MS,
-            "LastPlayedDate": at,
-        }
+        ticks = progress.position_ms * jellyfin_items.TICKS_PER_MS
+        await self._set_user_data(progress.item_id, {"PlaybackPositionTicks": ticks, "LastPlayedDate": at})
+
+    async def _set_user_data(self, item_id: str, body: Mapping[str, object]) -> None:
+        """Set these fields of what the server knows about this user and item; the others stay."""
         if await self._new_paths():
-            path, query = f"/UserItems/{progress.item_id}/UserData", {"userId": self._user}
+            path, query = f"/UserItems/{item_id}/UserData", {"userId": self._user}
         else:
-            path, query = f"/Users/{self._user}/Items/{progress.item_id}/UserData", {}
+            path, query = f"/Users/{self._user}/Items/{item_id}/UserData", {}
         await self._wire.request("POST", path, params=query, json=body)
 
     async def _sections_at(self, path: str) -> tuple[str, ...] | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 from vidra.servers.fields import Fields, flag, instant, integer, number, objects, text, texts
 from vidra.servers.interface import (
+    Conversion,
     Credit,
     Item,
     ItemKind,
@@ -64,6 +66,7 @@ def item(fields: Fields, section_id: str | None = None) -> Item | None:
     if key is None or kind is None:
         return None
     episode, season = kind is ItemKind.EPISODE, kind is ItemKind.SEASON
+    track = kind is ItemKind.TRACK
     children = integer(fields, "RecursiveItemCount") or integer(fields, "ChildCount")
     user_data = _user_data(fields)
     unplayed = integer(user_data, "UnplayedItemCount")
@@ -87,15 +90,13 @@ def item(fields: Fields, section_id: str | None = None) -> Item | None:
         credits=_credits(fields),
         added_at=instant(fields, "DateCreated"),
         updated_at=instant(fields, "DateLastSaved"),
-        parent_id=text(fields, "SeasonId")
-        if episode
-        else text(fields, "SeriesId") or text(fields, "AlbumId"),
+        parent_id=_parent(fields, kind),
         show_id=text(fields, "SeriesId"),
-        show_title=text(fields, "SeriesName"),
-        season_number=integer(fields, "ParentIndexNumber" if episode else "IndexNumber")
-        if episode or season
+        show_title=text(fields, "SeriesName") or text(fields, "AlbumArtist"),
+        season_number=integer(fields, "IndexNumber" if season else "ParentIndexNumber")
+        if episode or season or track
         else None,
-        episode_number=integer(fields, "IndexNumber") if episode else None,
+        episode_number=integer(fields, "IndexNumber") if episode or track else None,
         child_count=children,
         watched_count=None if children is None or unplayed is None else max(0, children - unplayed),
         watch=watch_state(fields),
@@ -155,6 +156,31 @@ def _credits(fields: Fields) -> tuple[Credit, ...]:
         for entry in objects(fields, "People")
         if (name := text(entry, "Name")) and (job := _JOBS.get(text(entry, "Type") or ""))
     )
+
+
+def converted_path(item_id: str, wanted: Conversion, *, device: str) -> str:
+    """Return path and query of the playlist under which the server converts an item."""
+    query: dict[str, str | int] = {
+        "mediaSourceId": item_id,
+        "playSessionId": wanted.session,
+        "deviceId": device,
+        "videoCodec": "h264",
+        "audioCodec": "aac",
+        "segmentContainer": "ts",
+        "transcodingMaxAudioChannels": 2,
+        "context": "Streaming",
+    }
+    query |= {} if wanted.height is None else {"maxHeight": wanted.height}
+    query |= {} if wanted.bitrate_kbps is None else {"videoBitRate": wanted.bitrate_kbps * 1000}
+    return f"/Videos/{item_id}/main.m3u8?{urlencode(query)}"
+
+
+def _parent(fields: Fields, kind: ItemKind) -> str | None:
+    if kind is ItemKind.ALBUM:
+        return next((found for one in objects(fields, "AlbumArtists") if (found := text(one, "Id"))), None)
+    if kind is ItemKind.EPISODE:
+        return text(fields, "SeasonId")
+    return text(fields, "SeriesId") or text(fields, "AlbumId")
 
 
 def _thumb(fields: Fields, key: str) -> str | None:

@@ -46,12 +46,21 @@ class WatchBook(Protocol):
         """Store the state."""
         ...
 
+    def rating(self, item_id: str) -> float | None:
+        """Return the user's rating; None for an item never rated."""
+        ...
+
+    def rate(self, item_id: str, rating: float) -> None:
+        """Store the rating."""
+        ...
+
 
 class MemoryWatchBook:
     """A book that lasts as long as the process."""
 
     def __init__(self) -> None:
         self._states: dict[str, WatchState] = {}
+        self._ratings: dict[str, float] = {}
 
     def get(self, item_id: str) -> WatchState:
         """Return the state."""
@@ -60,6 +69,14 @@ class MemoryWatchBook:
     def put(self, item_id: str, state: WatchState) -> None:
         """Store the state."""
         self._states[item_id] = state
+
+    def rating(self, item_id: str) -> float | None:
+        """Return the rating."""
+        return self._ratings.get(item_id)
+
+    def rate(self, item_id: str, rating: float) -> None:
+        """Store the rating."""
+        self._ratings[item_id] = rating
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,8 +212,8 @@ class LocalServer(MediaServer):
         self._book.put(item_id, WatchState())
 
     async def rate(self, item_id: str, rating: float) -> None:
-        """Refuse: the book has no ratings."""
-        raise Missing(f"local sources keep no ratings (item {item_id}, rating {rating:g})")
+        """Write it down."""
+        self._book.rate(item_id, rating)
 
     async def watch_state(self, item_id: str) -> WatchState:
         """Return what was written down."""
@@ -225,7 +242,10 @@ class LocalServer(MediaServer):
         if folder is None:
             raise Missing(f"no local library {section_id}")
         files = await asyncio.to_thread(read_folder, folder.path, folder.kind, section_id)
-        items = [replace(entry, watch=self._book.get(entry.id)) for entry in files]
+        items = [
+            replace(entry, watch=self._book.get(entry.id), user_rating=self._book.rating(entry.id))
+            for entry in files
+        ]
         return items + shows_of(items)
 
 

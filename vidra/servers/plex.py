@@ -12,11 +12,12 @@ from pydantic import SecretStr
 
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import AuthRequired, Missing, RemoteError, WrongServer
-from vidra.servers import plex_items
+from vidra.servers import plex_items, plex_streams
 from vidra.servers.fields import Fields, integer, objects, text
 from vidra.servers.interface import (
     AuthStatus,
     ClientIdentity,
+    Conversion,
     Initialised,
     Item,
     ItemKind,
@@ -27,28 +28,18 @@ from vidra.servers.interface import (
     Route,
     Row,
     Section,
+    SectionKind,
     ServerInfo,
     Stream,
     User,
     WatchState,
 )
 from vidra.servers.paths import deepest_holder
-from vidra.servers.wire import Query, Wire, as_object, exchange, header_secret, parsed, plain
+from vidra.servers.plex_identity import identity_headers
+from vidra.servers.wire import Query, Wire, as_object, exchange, header_secret, parsed
 
 LIBRARY: Final = "com.plexapp.plugins.library"
 """The `identifier` that playback reports must name."""
-
-
-def identity_headers(identity: ClientIdentity) -> dict[str, str]:
-    """Return the headers Plex wants with every request; without `Accept` it answers XML."""
-    return {
-        "Accept": "application/json",
-        "X-Plex-Client-Identifier": identity.identifier,
-        "X-Plex-Product": plain(identity.product),
-        "X-Plex-Version": plain(identity.version),
-        "X-Plex-Platform": plain(identity.platform),
-        "X-Plex-Device-Name": plain(identity.device),
-    }
 
 
 async def plex_info(client: httpx.AsyncClient, uri: str, *, limit: float = 3.0) -> ServerInfo:
@@ -84,7 +75,7 @@ class PlexServer(MediaServer):
         identity: ClientIdentity,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._token = token
+        self._token, self._identity = token, identity
         self._tells_changes: set[str] = set()
         self._wire = Wire(
             client,
@@ -110,11 +101,29 @@ class PlexServer(MediaServer):
         container = _container(await self._wire.get("/library/sections"))
         return [found for raw in objects(container, "Directory") if (found := plex_items.section(raw))]
 
+    def selections(self) -> Sequence[Section]:
+        """Return the playlists, which belong to the server and to none of its libraries."""
+        return [PLAYLISTS]
+
+    async def members(self, item_id: str, kind: ItemKind) -> Sequence[Item]:
+        """Return the items of a collection or playlist."""
+        path = _MEMBERS.get(kind)
+        if path is None:
+            return ()
+        pages = [page async for page in self._pages(path.format(item_id), {}, 500)]
+        return [entry for page in pages for entry in page.items]
+
     async def items(
         self, section: Section, kind: ItemKind, *, changed_since: datetime | None = None, page_size: int = 200
     ) -> AsyncIterator[Page]:
         """List a section; changes are asked for twice, because watching does not touch `updatedAt`."""
         query: dict[str, str | int] = {"type": plex_items.TYPES[kind], "includeGuids": 1}
+        if section.kind is SectionKind.PLAYLISTS:
+            if changed_since is not None:
+                raise Missing("playlists cannot be asked for changes")
+            async for page in self._pages("/playlists", {}, page_size):
+                yield page
+            return
         if changed_since is None:
             queries = [query | {"sort": "titleSort"}]
         else:
@@ -130,10 +139,10 @@ class PlexServer(MediaServer):
 
     async def count(self, section: Section, kind: ItemKind) -> int:
         """Ask for an empty page."""
-        query = {"type": plex_items.TYPES[kind]}
-        container = await self._container(
-            f"/library/sections/{section.id}/all", _window(query, 0, 0), _paging(0, 0)
-        )
+        path, query = f"/library/sections/{section.id}/all", {"type": plex_items.TYPES[kind]}
+        if section.kind is SectionKind.PLAYLISTS:
+            path, query = "/playlists", {}
+        container = await self._container(path, _window(query, 0, 0), _paging(0, 0))
         return integer(container, "totalSize") or integer(container, "size") or 0
 
     async def item(self, item_id: str) -> Item:
@@ -183,6 +192,15 @@ class PlexServer(MediaServer):
         if path is None:
             raise Missing(f"item {item_id} has no file to play")
         return Stream(url=await self._wire.base() + path, headers={"X-Plex-Token": self._token})
+
+    async def converted(self, item_id: str, wanted: Conversion) -> Stream:
+        """Name the playlist of Plex's converter; the server begins when somebody asks for it."""
+        address = await self._wire.base() + plex_streams.playlist(item_id, wanted)
+        return Stream(
+            url=address,
+            headers=plex_streams.headers(self._identity, self._token, wanted),
+            session=wanted.session,
+        )
 
     async def extras(self, item_id: str) -> Sequence[Item]:
         """Return the item's extras."""
@@ -297,6 +315,11 @@ class PlexServer(MediaServer):
         return _container(await self._wire.get(path, query, headers))
 
 
+PLAYLISTS: Final = Section(id="playlists", title="Playlists", kind=SectionKind.PLAYLISTS)
+_MEMBERS: Final = {
+    ItemKind.COLLECTION: "/library/collections/{}/items",
+    ItemKind.PLAYLIST: "/playlists/{}/items",
+}
 _SEARCHED: Final = frozenset({ItemKind.MOVIE, ItemKind.SHOW, ItemKind.EPISODE})
 _PLAYABLE: Final = {
     "movies": (ItemKind.MOVIE,),

@@ -20,7 +20,7 @@ from vidra.redaction import register_secret
 from vidra.servers import plex_items
 from vidra.servers.fields import Fields, flag, instant, integer, text
 from vidra.servers.interface import ClientIdentity, ServerOffer, SignedIn, User
-from vidra.servers.plex import identity_headers
+from vidra.servers.plex_identity import identity_headers
 from vidra.servers.wire import as_object, exchange, header_secret, parsed
 
 PLEX_TV: Final = "https://plex.tv"

@@ -13,7 +13,7 @@ from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.servers import plex_items
 from vidra.servers.fields import integer, objects
 from vidra.servers.interface import ClientIdentity, Item
-from vidra.servers.plex import identity_headers
+from vidra.servers.plex_identity import identity_headers
 from vidra.servers.wire import as_object, exchange, header_secret, parsed
 
 DISCOVER: Final = "https://discover.provider.plex.tv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
@@ -60,6 +61,33 @@ _KINDS: Final = {
     "collection": ItemKind.COLLECTION,
     "playlist": ItemKind.PLAYLIST,
 }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Under which names an item says where it belongs."""
+
+    holder: str
+    title: str
+    group: str | None = None
+    numbered: bool = False
+    of_show: bool = False
+
+
+_PLACED: Final = {
+    ItemKind.SEASON: _Place(holder="parentRatingKey", title="parentTitle", group="index", of_show=True),
+    ItemKind.EPISODE: _Place(
+        holder="grandparentRatingKey",
+        title="grandparentTitle",
+        group="parentIndex",
+        numbered=True,
+        of_show=True,
+    ),
+    ItemKind.ALBUM: _Place(holder="parentRatingKey", title="parentTitle"),
+    ItemKind.TRACK: _Place(
+        holder="grandparentRatingKey", title="grandparentTitle", group="parentIndex", numbered=True
+    ),
+}
 _JOBS: Final = {"Role": "actor", "Director": "director", "Writer": "writer"}
 
 
@@ -81,7 +109,7 @@ def item(fields: Fields) -> Item | None:
     key, kind = text(fields, "ratingKey"), _KINDS.get(text(fields, "type") or "")
     if key is None or kind is None:
         return None
-    episode, season = kind is ItemKind.EPISODE, kind is ItemKind.SEASON
+    placed = _PLACED.get(kind)
     return Item(
         id=key,
         kind=kind,
@@ -103,18 +131,14 @@ def item(fields: Fields) -> Item | None:
         added_at=epoch(fields, "addedAt"),
         updated_at=epoch(fields, "updatedAt"),
         parent_id=text(fields, "parentRatingKey"),
-        show_id=text(fields, "grandparentRatingKey" if episode else "parentRatingKey")
-        if episode or season
-        else None,
-        show_title=text(fields, "grandparentTitle" if episode else "parentTitle")
-        if episode or season
-        else None,
-        season_number=integer(fields, "parentIndex" if episode else "index") if episode or season else None,
-        episode_number=integer(fields, "index") if episode else None,
+        show_id=text(fields, placed.holder) if placed and placed.of_show else None,
+        show_title=text(fields, placed.title) if placed else None,
+        season_number=integer(fields, placed.group) if placed and placed.group else None,
+        episode_number=integer(fields, "index") if placed and placed.numbered else None,
         child_count=integer(fields, "leafCount") or integer(fields, "childCount"),
         watched_count=integer(fields, "viewedLeafCount"),
         watch=watch_state(fields),
-        thumb=text(fields, "thumb"),
+        thumb=text(fields, "thumb") or text(fields, "composite"),
         art=text(fields, "art"),
         files=_files(fields),
     )

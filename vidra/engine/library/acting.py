@@ -95,7 +95,7 @@ def _change(shown: Shown, **fields: object) -> WatchChange:
 def _shown(record: Mapping[str, Any], change: WatchChange) -> Mapping[str, Any]:
     fields = dict(with_watch(record, seen_here(record, change)))
     if change.rating is not None:
-        fields["user_rating"] = change.rating
+        fields |= {"user_rating": change.rating, "rated_here": True}
     return fields
 
 

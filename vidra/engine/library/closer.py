@@ -1,4 +1,4 @@
-"""A closer look at one item: cast, files, markers and extras, asked of its server and kept here."""
+"""A closer look at one item: cast, files, markers, extras, members; asked of its server and kept here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vidra.errors import AuthRequired, Missing, Refused
 from vidra.library.pages import details_of
 from vidra.library.records import ITEMS, replaced
 from vidra.library.rows import Shown
-from vidra.servers.interface import Item, Markers, MediaServer
+from vidra.servers.interface import Item, ItemKind, Markers, MediaServer
 from vidra.state.keyed import KeyedStore
 
 
@@ -24,10 +24,13 @@ async def look_closer(room: SourceRoom, shelf: KeyedStore, shown: Shown) -> Show
     """
     item_id = str(shown.record["id"])
     async with room.server(shown.source) as server:
-        item = await server.item(item_id)
-        details = details_of(shown.record) | _told(item)
-        details |= {"markers": _spans(await server.markers(item_id))}
-        details |= {"extras": await _extras(server, item_id)}
+        details = details_of(shown.record)
+        if shown.record["kind"] != ItemKind.PLAYLIST:  # which servers do not show like other items
+            details |= _told(await server.item(item_id))
+            details |= {"markers": _spans(await server.markers(item_id))}
+            details |= {"extras": await _extras(server, item_id)}
+        if members := await server.members(item_id, ItemKind(shown.record["kind"])):
+            details["members"] = [{"id": m.id, "kind": m.kind.value, "title": m.title} for m in members]
     looked = int(room.clock.now().timestamp())
     record = replaced(shown.record, details=orjson.dumps(details).decode(), looked=looked)
     shelf.put([(ITEMS, str(record["key"]), record)])

@@ -25,6 +25,7 @@ _FORMATS: Final = {
 }
 _PATHS: Final = (
     re.compile(r"/library/(?:metadata|collections)/[0-9]+/(?:thumb|art|banner|composite)/[0-9]+"),
+    re.compile(r"/playlists/[0-9]+/composite/[0-9]+"),
     re.compile(r"/Items/[0-9A-Za-z-]{1,64}/Images/(?:Primary|Backdrop)\?tag=[0-9A-Za-z]{1,64}"),
 )
 

@@ -9,6 +9,7 @@ from vidra.servers.interface import WatchState
 from vidra.state.keyed import KeyedStore
 
 WATCHED: Final = "watched"
+RATED: Final = "rated"
 
 
 class ShelfWatchBook:
@@ -39,3 +40,12 @@ class ShelfWatchBook:
             "viewed": None if viewed is None else viewed.timestamp(),
         }
         self._shelf.put([(WATCHED, item_id, record)])
+
+    def rating(self, item_id: str) -> float | None:
+        """Return the rating."""
+        found = self._shelf.get(RATED, item_id)
+        return None if found is None else float(found["rating"])
+
+    def rate(self, item_id: str, rating: float) -> None:
+        """Store the rating."""
+        self._shelf.put([(RATED, item_id, {"version": 1, "rating": rating})])
