@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -27,6 +28,7 @@ from vidra.state.source_interface import Source, SourceKind
 
 FILM = bytes(range(256)) * 40
 JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 10
+CONVERTER = "/video/:/transcode/universal/"
 AT = "2026-11-20T20:00:00.000000Z"
 
 
@@ -37,11 +39,15 @@ class Media:
         self.tokens: list[str | None] = []
         self.pictures = 0
         self.kind = "video/x-matroska"
+        self.asked: list[dict[str, str]] = []
+        self.playlist = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nsession/abc/base/index.m3u8\n"
         self.app: Any = fake.app()
         self.app.router.routes += [
             Route("/library/parts/{a}/{b}/{c}", self._file),
             Route("/library/metadata/{key}/thumb/{n}", self._picture),
             Route("/photo/:/transcode", self._picture),
+            Route(f"{CONVERTER}start.m3u8", self._playlist),
+            Route(f"{CONVERTER}session/{{session}}/base/{{name}}", self._piece),
         ]
 
     async def _file(self, request: Request) -> Response:
@@ -53,6 +59,19 @@ class Media:
             headers["Content-Range"] = f"bytes {first}-{last}/{len(FILM)}"
             return Response(part, status_code=206, headers=headers)
         return Response(FILM, headers=headers)
+
+    async def _playlist(self, request: Request) -> Response:
+        self.tokens.append(request.headers.get("x-plex-token"))
+        self.asked.append(dict(request.query_params))
+        return Response(self.playlist, media_type="application/x-mpegURL")
+
+    async def _piece(self, request: Request) -> Response:
+        self.tokens.append(request.headers.get("x-plex-token"))
+        if request.path_params["name"] == "index.m3u8":
+            return Response(
+                "#EXTM3U\n#EXTINF:3,\n00000.ts?X-Plex-Token=secret&n=1\n", media_type="application/x-mpegURL"
+            )
+        return Response(FILM[:100], media_type="video/mp2t")
 
     async def _picture(self, _request: Request) -> Response:
         self.pictures += 1
@@ -141,6 +160,50 @@ def test_a_page_that_poses_as_a_film_is_not_handed_out(api: Shim, plex: Media) -
     plex.kind = "text/html"
     with api.stranger() as player:
         assert player.get(ticket(api)).status_code >= 400
+
+
+def test_a_converted_film_is_played_by_addresses_of_ours(api: Shim, plex: Media) -> None:
+    """From playlist to playlist to piece, as a player goes; the server's token and address stay here."""
+    with httpx.Client(base_url=api.base) as player:
+        first = player.get(ticket(api, "hls", height=720))
+        second = player.get(first.text.splitlines()[-1])
+        piece = player.get(second.text.splitlines()[-1])
+    assert first.headers["content-type"].startswith("application/vnd.apple.mpegurl")
+    assert (plex.asked[0]["videoResolution"], plex.asked[0]["path"]) == ("1280x720", "/library/metadata/1")
+    assert (piece.content, piece.headers["content-type"]) == (FILM[:100], "video/mp2t")
+    assert plex.tokens == [PLEX_TOKEN] * 3
+    assert "secret" not in second.text
+    assert second.text.splitlines()[-1].endswith("?n=1")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "../../../library/sections",
+        "session/a/base/../../start.m3u8",
+        "start.m3u8",
+        "session/a/base/x.exe",
+        "",
+    ],
+)
+def test_a_ticket_for_a_film_opens_its_pieces_only(api: Shim, plex: Media, piece: str) -> None:
+    """Whatever is written below it."""
+    address = ticket(api, "hls").removesuffix("main.m3u8") + piece.replace("/", "%2F", 1)
+    with httpx.Client(base_url=api.base) as player:
+        assert player.get(address).status_code == 404
+    assert plex.tokens == []
+
+
+@pytest.mark.parametrize(
+    "line", ["http://elsewhere.test/a.ts", "/library/sections/1/all", "../../../library/x.ts"]
+)
+def test_a_playlist_that_leads_elsewhere_is_not_handed_out(api: Shim, plex: Media, line: str) -> None:
+    """Neither to another host nor to the rest of the server."""
+    plex.playlist = f"#EXTM3U\n{line}\n"
+    with httpx.Client(base_url=api.base) as player:
+        answer = player.get(ticket(api, "hls"))
+    assert answer.status_code == 404
+    assert line not in answer.text
 
 
 @pytest.mark.parametrize("spoilt", ["x", "x.y", "..%2f..", "a" * 1999])

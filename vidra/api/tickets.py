@@ -14,7 +14,7 @@ import orjson
 _DIGEST: Final = "sha256"
 _LABEL: Final = b"vidra tickets 1"
 
-Kind = Literal["stream", "thumb", "art"]
+Kind = Literal["stream", "hls", "thumb", "art"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +26,7 @@ class Claim:
     expires: int
     width: int | None = None
     height: int | None = None
+    bitrate_kbps: int | None = None
 
 
 def signed(claim: Claim, token: str) -> str:

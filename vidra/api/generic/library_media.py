@@ -21,7 +21,6 @@ from starlette.responses import FileResponse, StreamingResponse
 from vidra.api import tickets
 from vidra.api.answers import BadBody
 from vidra.api.context import Context
-from vidra.api.generic.library_reading import Shelves
 from vidra.api.generic.library_models import Ticket, TicketRequest
 from vidra.api.generic.library_pieces import (
     PLAYLIST,
@@ -32,6 +31,7 @@ from vidra.api.generic.library_pieces import (
     playlist_text,
     session_of,
 )
+from vidra.api.generic.library_reading import Shelves
 from vidra.api.generic.routes import PROBLEMS
 from vidra.api.guard import MEDIA
 from vidra.api.refusals import GENERIC
