@@ -1,106 +1,86 @@
-"""Fills what media servers left open about films and shows from TMDB, if the owner wants that."""
+"""Fills what media servers left open about their items from TMDB, if the owner wants that."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
-import httpx
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.reporting import RunLogger
+from tasks.tmdb_desk import Answer, TmdbDesk, open_desk
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.engine.library.shelves import open_shelf
-from vidra.engine.library.tmdb_cache import TmdbCache, open_tmdb_cache
-from vidra.engine.library.tmdb_key import tmdb_key
-from vidra.engine.library.tmdb_pace import TmdbPace, tmdb_limit
-from vidra.errors import AuthRequired, Missing, RemoteError, TryLater
-from vidra.library.gaps import external_ids, filled_in, has_gaps
-from vidra.library.records import ITEMS
+from vidra.errors import AuthRequired, RemoteError
+from vidra.library.gaps import external_ids, filled_in, has_episode_gaps, has_gaps
+from vidra.library.records import ITEMS, key_of
 from vidra.redaction import redact
-from vidra.servers.tmdb import Tmdb, TmdbKind, open_tmdb
+from vidra.servers.tmdb import TmdbKind
 from vidra.settings import Settings
 from vidra.state.keyed import KeyedStore, Put, Tables
 
-T = TypeVar("T")
-
 AT_ONCE: Final = 8
-"""Items that are asked for side by side and stored together."""
-LONGEST_HOLD_S: Final = 60.0
-"""Seconds of `Retry-After` that a sync waits; longer ones are left to the next sync."""
+"""Questions that are asked side by side, and their answers stored together."""
 _KINDS: Final = {"movie": TmdbKind.MOVIE, "show": TmdbKind.TV}
+Record = Mapping[str, Any]
+Filling = tuple[Record, Answer]
 
 
 class GapFiller:
-    """Asks TMDB for items, at the key's pace, and never twice while the last answer counts."""
+    """Asks for films and shows one by one, then for episodes by their seasons."""
 
-    def __init__(
-        self, tmdb: Tmdb, cache: TmdbCache, pace: TmdbPace, *, language: str, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
-        self._tmdb, self._cache, self._pace = tmdb, cache, pace
-        self._language, self._clock = language, clock
+    def __init__(self, desk: TmdbDesk, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._desk, self._clock = desk, clock
 
     async def fill(self, shelf: KeyedStore, *, most: int) -> int:
-        """Fill the gaps of up to so many items of a library; return how many were looked at.
+        """Fill gaps with the answers to so many questions at most; return how many were asked.
 
         Raises the remote errors; what was filled until then stays.
         """
         now = int(self._clock.now().timestamp())
-        due = [record for record in shelf.all(ITEMS) if has_gaps(record, now=now)][:most]
-        for start in range(0, len(due), AT_ONCE):
-            records = due[start : start + AT_ONCE]
-            answers = await asyncio.gather(*(self._answer(one) for one in records), return_exceptions=True)
-            good = [(r, a) for r, a in zip(records, answers, strict=True) if not isinstance(a, BaseException)]
+        works = [record for record in shelf.all(ITEMS) if has_gaps(record, now=now)][:most]
+        await self._in_batches(shelf, [partial(self._work, record) for record in works], now)
+        seasons = list(self._seasons(shelf, now=now))[: most - len(works)]
+        await self._in_batches(shelf, [partial(self._season, *season) for season in seasons], now)
+        return len(works) + len(seasons)
+
+    async def _work(self, record: Record) -> list[Filling]:
+        return [(record, await self._desk.work(_KINDS[record["kind"]], external_ids(record)))]
+
+    @staticmethod
+    def _seasons(shelf: KeyedStore, *, now: int) -> Iterable[tuple[str, int, list[Record]]]:
+        """Yield show, number and episodes of the seasons that have gaps, of shows that TMDB knows."""
+        found: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        for record in shelf.all(ITEMS):
+            if has_episode_gaps(record, now=now):
+                found[key_of(record["section"], "show", record["show"]), record["season"]].append(record)
+        for (show, number), episodes in found.items():
+            tmdb_id = external_ids(shelf.get(ITEMS, show) or {}, filled=True).get("tmdb")
+            if tmdb_id is not None:
+                yield tmdb_id, number, episodes
+
+    async def _season(self, tmdb_id: str, number: int, episodes: Sequence[Record]) -> list[Filling]:
+        known = await self._desk.season(tmdb_id, number) or {}
+        return [(record, _of_episode(known.get(str(record["episode"])))) for record in episodes]
+
+    async def _in_batches(
+        self, shelf: KeyedStore, questions: Sequence[Callable[[], Awaitable[list[Filling]]]], now: int
+    ) -> None:
+        for start in range(0, len(questions), AT_ONCE):
+            batch = [ask() for ask in questions[start : start + AT_ONCE]]
+            answers = await asyncio.gather(*batch, return_exceptions=True)
+            good = [one for answer in answers if isinstance(answer, list) for one in answer]
             await asyncio.to_thread(self._store, shelf, good, now)
             for answer in answers:
                 if isinstance(answer, BaseException):
                     raise answer
-        return len(due)
-
-    async def _answer(self, record: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what is known of the item; None if TMDB has no such page."""
-        kind, ids = _KINDS[record["kind"]], external_ids(record)
-        names = [f"{provider}-{ids[provider]}" for provider in ("tmdb", "imdb", "tvdb") if provider in ids]
-        question = f"{kind.value}/{names[0]}/{self._language}"
-        known = await asyncio.to_thread(self._cache.get, question)
-        if known is not None:
-            return known.found
-        try:
-            found = await self._asked(kind, ids)
-        except Missing:
-            found = None
-        await asyncio.to_thread(self._cache.put, question, found)
-        return found
-
-    async def _asked(self, kind: TmdbKind, ids: Mapping[str, str]) -> Mapping[str, Any] | None:
-        tmdb_id: str | None = ids.get("tmdb")
-        if tmdb_id is None:
-            provider = "imdb" if "imdb" in ids else "tvdb"
-            tmdb_id = await self._patiently(lambda: self._tmdb.look_up(kind, provider, ids[provider]))
-        if tmdb_id is None:
-            return None
-        wanted = tmdb_id
-        return asdict(await self._patiently(lambda: self._tmdb.details(kind, wanted)))
-
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask at our turn; once more after the time that TMDB named."""
-        await self._pace.wait()
-        try:
-            return await ask()
-        except TryLater as error:
-            if error.retry_after is None or error.retry_after > LONGEST_HOLD_S:
-                raise
-            self._pace.hold(error.retry_after)
-        await self._pace.wait()
-        return await ask()
 
     @staticmethod
-    def _store(
-        shelf: KeyedStore, answers: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]], now: int
-    ) -> None:
+    def _store(shelf: KeyedStore, answers: Sequence[Filling], now: int) -> None:
         def decide(tables: Tables) -> Iterable[Put]:
             for asked, found in answers:
                 record = tables.get(ITEMS, asked["key"])
@@ -112,36 +92,25 @@ class GapFiller:
 
 @task(name="fill gaps", task_run_name="fill gaps of {source}", cache_policy=NO_CACHE, persist_result=False)
 async def fill_gaps(settings: Settings, source: str, run_logger: RunLogger) -> str | None:
-    """Fill gaps of a source's films and shows; return why some are left, None if none are.
+    """Fill gaps of a source's items; return why some are left, None if none are.
 
     Raises nothing of TMDB's: a library without its words is a library all the same.
     """
-    key = await asyncio.to_thread(tmdb_key, settings)
-    if key is None:
-        return "`tmdb.active` is set, but there is no key: `vidra library tmdb login`, or VIDRA_TMDB_KEY"
-    wanted = settings.tmdb
-    pace = TmdbPace(tmdb_limit(key, wanted.per_second))
-    cache, shelf = open_tmdb_cache(settings.storage), open_shelf(settings.storage, source)
+    shelf = open_shelf(settings.storage, source)
     try:
-        await _prepare(pace, run_logger)
-        await asyncio.to_thread(cache.clean)
-        async with open_tmdb(key, base=wanted.url, language=wanted.language) as tmdb:
-            filler = GapFiller(tmdb, cache, pace, language=wanted.language)
-            looked = await filler.fill(shelf, most=wanted.per_sync)
+        async with open_desk(settings, run_logger) as desk:
+            asked = await GapFiller(desk).fill(shelf, most=settings.tmdb.per_sync)
     except AuthRequired as error:
         return redact(str(error))
     except RemoteError as error:
         return f"some gaps are left for the next sync: {redact(str(error))}"
     finally:
-        cache.close()
         shelf.close()
-    if looked:
-        run_logger.info("%s: asked TMDB for %d items", source, looked)
+    if asked:
+        run_logger.info("%s: asked TMDB %d questions", source, asked)
     return None
 
 
-async def _prepare(pace: TmdbPace, run_logger: RunLogger) -> None:
-    try:
-        await pace.prepare()
-    except httpx.HTTPError as error:
-        run_logger.info("TMDB is asked at this run's own pace: %s", error)
+def _of_episode(found: Answer) -> Answer:
+    """Return an episode's answer with its picture under the name that all items share."""
+    return found and {**found, "poster": found.get("still")}

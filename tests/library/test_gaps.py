@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from tasks.library_gaps import GapFiller
+from tasks.tmdb_desk import TmdbDesk
 from tests.library.syncing import START, Desk
 from tests.servers.fake_plex import FakePlex
 from tests.servers.fake_tmdb import KEY, FakeTmdb
@@ -63,8 +64,8 @@ class Study:
         async def main() -> int:
             transport = httpx.ASGITransport(self.tmdb.app())
             async with open_tmdb(SecretStr(KEY), base="http://tmdb.test/3", transport=transport) as tmdb:
-                filler = GapFiller(tmdb, self.cache, self.pace, language="en-US", clock=self.clock)
-                return await filler.fill(shelf or self.desk.store, most=most)
+                desk = TmdbDesk(tmdb, self.cache, self.pace, language="en-US")
+                return await GapFiller(desk, clock=self.clock).fill(shelf or self.desk.store, most=most)
 
         return asyncio.run(main())
 
@@ -174,7 +175,25 @@ def test_retry_after_is_waited_for_once(study: Study) -> None:
     assert later.fill() == 1
 
 
-def test_only_so_many_are_asked_for_and_episodes_are_not() -> None:
+def test_episodes_are_filled_by_the_season(study: Study) -> None:
+    """One question for all of a season, once their show is known; what the server says stays."""
+    study.desk.fake.items["1000"] |= {"Guid": [{"id": "tmdb://1396"}], "updatedAt": study.desk.now + 60}
+    study.desk.fake.items["1102"] |= {"summary": "The server's.", "updatedAt": study.desk.now + 60}
+    for number in ("1101", "1102"):
+        study.desk.fake.items[number].pop("thumb")
+    study.desk.sync(full=True)
+    study.fill()
+    first, second = study.page("2/episode/1101"), study.page("2/episode/1102")
+    assert (first["summary"], first["rating"]) == ("It begins.", 7.7)
+    assert first["artwork"]["thumb"].endswith("/still.jpg")
+    assert (second["summary"], "from_tmdb" in second) == ("The server's.", False)
+    assert study.tmdb.asked.count("tv/1396/season/1") == 1
+    assert study.tmdb.asked.count("tv/1396/season/2") == 1, "not there, and not asked for again"
+    assert study.fill() == 0
+    assert study.desk.sync(full=True).difference == {}
+
+
+def test_only_so_many_are_asked_for_and_episodes_by_themselves_are_not() -> None:
     """The next sync goes on with what is due, thirty days after the last question."""
     film = {"kind": "movie", "guids": ["tmdb://1"], "key": "1/movie/1", "title": "x"}
     now = int(START.timestamp())

@@ -27,6 +27,10 @@ class FakeTmdb:
             },
             "movie/348": {"id": 348, "overview": "In space.", "vote_average": 0.0, "vote_count": 0},
             "tv/1396": {"id": 1396, "overview": "A teacher.", "external_ids": {"tvdb_id": 81189}},
+            "tv/1396/season/1": {"season_number": 1, "episodes": [{
+                "episode_number": 1, "name": "Pilot", "overview": "It begins.", "air_date": "2008-01-20",
+                "vote_average": 7.7, "vote_count": 12, "still_path": "/still.jpg",
+            }, {"episode_number": 2, "overview": "It goes on."}]},
         }  # fmt: skip
         self.refusals = 0
         """How many further requests are answered with 429."""

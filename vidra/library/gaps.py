@@ -1,4 +1,4 @@
-"""What a media server left open about a film or show, and how that is filled without touching its words."""
+"""What a media server left open about its items, and how that is filled without touching its words."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any, Final
 import orjson
 
 from vidra.library.catalogue import Record
-from vidra.library.records import ItemRecord, is_live, replaced
+from vidra.library.records import ItemRecord, guids_of, is_live, replaced
 
 AGAIN_S: Final = 30 * 86400
 """Seconds after which an item that still has gaps is asked for once more."""
 PICTURES: Final = "https://image.tmdb.org/t/p/original"
 _KINDS: Final = frozenset({"movie", "show"})
 _IDS: Final = ("tmdb", "imdb", "tvdb")
+_OF_WORKS: Final = ("overview", "rating", "genres", "poster", "backdrop")
+_OF_EPISODES: Final = ("overview", "rating", "released", "poster")
+"""What is asked for of each; a server that says nothing else has no gap."""
 
 
 def has_gaps(record: Record, *, now: int) -> bool:
@@ -26,9 +29,18 @@ def has_gaps(record: Record, *, now: int) -> bool:
     return bool(_lacking(record)) or "imdb" not in external_ids(record)
 
 
-def external_ids(record: Record) -> dict[str, str]:
-    """Return the ids that the server gave, by provider: `{"tmdb": "603"}`."""
-    parts = [guid.partition("://") for guid in record.get("guids", ())]
+def has_episode_gaps(record: Record, *, now: int) -> bool:
+    """Whether TMDB should be asked for the episode's season; `has_gaps` for what has no page of its own."""
+    if record["kind"] != "episode" or not is_live(record) or not record.get("show"):
+        return False
+    if record.get("season") is None or record.get("episode") is None:
+        return False
+    return now - record.get("filled_at", 0) >= AGAIN_S and bool(_lacking(record))
+
+
+def external_ids(record: Record, *, filled: bool = False) -> dict[str, str]:
+    """Return the ids that the server gave, or with `filled` all, by provider: `{"tmdb": "603"}`."""
+    parts = [guid.partition("://") for guid in (guids_of(record) if filled else record.get("guids", ()))]
     return {provider: value for provider, _, value in parts if provider in _IDS}
 
 
@@ -57,6 +69,7 @@ def fillings(record: Record, page: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     filled: dict[str, Any] = orjson.loads(record["filled"])
     shown = {
+        "released": filled.get("released"),
         "summary": filled.get("overview"),
         "rating": filled.get("rating"),
         "genres": filled.get("genres"),
@@ -74,8 +87,10 @@ def _lacking(record: Record) -> list[str]:
     there = {
         "overview": '"summary":' in details,
         "rating": record.get("rating") is not None,
+        "released": bool(record.get("released")),
         "genres": bool(record.get("genres")),
         "poster": bool(record.get("thumb")),
         "backdrop": '"art":' in details,
     }
-    return [name for name, known in there.items() if not known]
+    asked = _OF_EPISODES if record["kind"] == "episode" else _OF_WORKS
+    return [name for name in asked if not there[name]]

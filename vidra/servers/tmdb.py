@@ -23,6 +23,7 @@ LIMIT: Final = 10.0
 """Seconds one answer may take."""
 _NUMBER: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _EXTERNAL: Final = {"imdb": re.compile(r"tt[0-9]{1,12}", re.ASCII), "tvdb": _NUMBER}
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _PICTURE: Final = re.compile(r"/[\w.-]{1,100}\.(?:jpg|png)", re.ASCII)
 
 
@@ -39,6 +40,9 @@ class Found:
     """What TMDB knows of one film or show; None and empty where it does not."""
 
     tmdb_id: str
+    title: str | None = None
+    released: str | None = None
+    """When it was first shown, `YYYY-MM-DD`."""
     overview: str | None = None
     rating: float | None = None
     """0 to 10; None if nobody voted."""
@@ -49,6 +53,20 @@ class Found:
     poster: str | None = None
     """Path of the picture, as `/abc.jpg`, below `https://image.tmdb.org/t/p/<size>`."""
     backdrop: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundEpisode:
+    """What TMDB knows of one episode; None where it does not."""
+
+    number: int
+    title: str | None = None
+    overview: str | None = None
+    released: str | None = None
+    rating: float | None = None
+    votes: int | None = None
+    still: str | None = None
+    """Path of a picture, as `Found.poster`."""
 
 
 class Tmdb:
@@ -77,6 +95,13 @@ class Tmdb:
             raise Refused(f"TMDB id {tmdb_id!r}: expected a number")
         query = {"append_to_response": "external_ids", "language": self._language}
         return _found(await self._get(f"/{kind.value}/{tmdb_id}", query), tmdb_id)
+
+    async def season(self, tmdb_id: str, number: int) -> tuple[FoundEpisode, ...]:
+        """Return what is known of the episodes of a show's season, all in one answer."""
+        if not _NUMBER.fullmatch(tmdb_id):
+            raise Refused(f"TMDB id {tmdb_id!r}: expected a number")
+        page = await self._get(f"/tv/{tmdb_id}/season/{number:d}", {"language": self._language})
+        return tuple(found for one in objects(page, "episodes") if (found := _episode(one)) is not None)
 
     async def look_up(self, kind: TmdbKind, provider: str, external_id: str) -> str | None:
         """Return the TMDB id of what IMDb (`imdb`) or TVDB (`tvdb`) calls so; None if TMDB has none."""
@@ -157,19 +182,44 @@ class _KeyAddedLast(httpx.AsyncBaseTransport):
 def _found(page: Fields, tmdb_id: str) -> Found:
     external = page.get("external_ids")
     ids: Fields = external if isinstance(external, dict) else {}
-    votes = integer(page, "vote_count") or 0
-    rating = number(page, "vote_average")
+    rating, votes = _voted(page)
     return Found(
         tmdb_id=tmdb_id,
+        title=text(page, "title") or text(page, "name"),
+        released=_matching(_DAY, text(page, "release_date") or text(page, "first_air_date")),
         overview=text(page, "overview"),
-        rating=rating if votes and rating is not None and 0 <= rating <= 10 else None,
-        votes=votes or None,
+        rating=rating,
+        votes=votes,
         genres=tuple(name for one in objects(page, "genres") if (name := text(one, "name"))),
         imdb_id=_matching(_EXTERNAL["imdb"], text(ids, "imdb_id") or text(page, "imdb_id")),
         tvdb_id=_matching(_EXTERNAL["tvdb"], text(ids, "tvdb_id")),
         poster=_matching(_PICTURE, text(page, "poster_path")),
         backdrop=_matching(_PICTURE, text(page, "backdrop_path")),
     )
+
+
+def _episode(page: Fields) -> FoundEpisode | None:
+    number = integer(page, "episode_number")
+    if number is None:
+        return None
+    rating, votes = _voted(page)
+    return FoundEpisode(
+        number=number,
+        title=text(page, "name"),
+        overview=text(page, "overview"),
+        released=_matching(_DAY, text(page, "air_date")),
+        rating=rating,
+        votes=votes,
+        still=_matching(_PICTURE, text(page, "still_path")),
+    )
+
+
+def _voted(page: Fields) -> tuple[float | None, int | None]:
+    """Return rating and votes; a rating of nobody is none."""
+    votes, rating = integer(page, "vote_count") or 0, number(page, "vote_average")
+    if not votes or rating is None or not 0 <= rating <= 10:
+        return None, votes or None
+    return rating, votes
 
 
 def _matching(pattern: re.Pattern[str], value: str | None) -> str | None:
