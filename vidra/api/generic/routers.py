@@ -21,6 +21,7 @@ from vidra.api.generic import (
     routes,
     sources,
     streams,
+    subscriptions,
 )
 
 ROUTERS: Final[Sequence[APIRouter]] = (
@@ -30,6 +31,7 @@ ROUTERS: Final[Sequence[APIRouter]] = (
     routes.router,
     sources.router,
     streams.router,
+    subscriptions.router,
     backend_streams.router,
     backends.router,
 )
