@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.serving import Shim, until
+from tests.api.desk import Desk, wait_for_status
+from tests.api.serving import Shim, settings_in, shim, until
 from tests.api.simulator import VidraClient
 from tests.site.server import MediaSite
+from vidra.api.previewing import MediaPreviewer
 
 
 @pytest.fixture
@@ -177,3 +179,71 @@ def test_a_job_nobody_knows_is_told_so_and_closed(client: VidraClient) -> None:
     until(lambda: listener.closed_with == 1000, "it is closed")
 
     assert listener.heard == [("error", {"message": "job not found", "job_id": "nobody"})]
+
+
+def test_a_clients_memory_of_a_video_is_right_without_asking(
+    client: VidraClient, media_site: MediaSite
+) -> None:
+    """What it was told, merged as it merges, is what the server would answer; side files by version."""
+    desk = Desk(client, back_off=0.1)
+    job_id = client.create(media_site.url("/f/rate65536,tagmemory/n/1.mp4"))["job_id"]
+    wait_for_status(desk, job_id, "running")
+    assert client.command(job_id, "pause")[1]["status"] == "pausing"
+    wait_for_status(desk, job_id, "paused")
+    client.command(job_id, "resume")
+    told = wait_for_status(desk, job_id, "completed")
+
+    truth = client.detail(job_id)
+    same = ("status", "kind", "created_at", "finished_at", "main_file", "preview", "metadata", "progress")
+    assert {name: told.get(name) for name in same} == {name: truth.get(name) for name in same}
+    assert "error" not in told
+    until(lambda: desk.side[job_id, "logs"]["version"] == truth["logs_version"], "its log is the latest")
+    assert desk.side[job_id, "logs"]["logs"] == truth["logs"]
+    assert desk.side[job_id, "options"]["options"] == truth["options"]
+    versions = (truth["options_version"], truth["logs_version"])
+    assert [one["delta"]["type"] for one in client.side_files(job_id, since=versions)] == ["noop", "noop"]
+    assert client.delete(job_id)[0] == 200
+    until(lambda: desk.job(job_id) == {}, "it is gone from the desk")
+    desk.close()
+
+
+def test_a_clients_memory_of_a_list_is_right_without_asking(
+    client: VidraClient, media_site: MediaSite
+) -> None:
+    """No entry is told while the client would ignore it, and each one's end arrives."""
+    desk = Desk(client, back_off=0.1)
+    job_id = client.create(media_site.url("/feed/4/rate262144,tagmemorylist.rss"))["job_id"]
+    until(lambda: job_id in desk.told, "the whole list was told while it awaits a choice")
+    assert sorted(desk.entries[job_id]) == [1, 2, 3, 4]
+    client.command(job_id, "playlist/selection", {"indices": [1, 3]})
+    told = wait_for_status(desk, job_id, "completed")
+
+    truth = client.detail(job_id)
+    same = ("title", "id", "total_items", "completed_items", "collection_complete")
+    assert {name: told["playlist"].get(name) for name in same} == {
+        name: truth["playlist"].get(name) for name in same
+    }
+    assert told["metadata"]["requires_playlist_selection"] is False
+    assert {index for index, entry in desk.entries[job_id].items() if entry["status"] == "completed"} <= {
+        1,
+        3,
+    }
+    desk.close()
+
+
+def test_a_preview_and_a_dry_run_read_as_the_contract_says(tmp_path: Path, media_site: MediaSite) -> None:
+    """With real extraction; a page that is not there is a preview of null, not an error."""
+    settings = settings_in(tmp_path, preview_api=True)
+    with shim(tmp_path, settings=settings, previewer=MediaPreviewer(settings)) as served:
+        found = VidraClient(served.base, served.token)
+        shown = found.preview(media_site.url("/v/vid001.html"))
+        nothing = found.preview(media_site.url("/not/there"))
+        dry = found.dry_run(media_site.url("/v/vid001.html"), retries=3, password="hunter22")
+        found.close()
+        assert served.state.jobs.list() == []
+
+    assert shown is not None
+    assert (shown["title"], shown["is_playlist"]) == ("Test clip 1", False)
+    assert nothing is None
+    assert dry["options"]["retries"] == 3
+    assert "hunter22" not in str(dry)

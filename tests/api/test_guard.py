@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import statistics
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,13 +14,13 @@ from websockets.sync.client import connect
 
 from tests.api.raw import answer, ask, connection
 from tests.api.serving import TOKEN, Shim, settings_in, shim, until
-from vidra.api.bodies import LARGEST
+from vidra.api.bodies import LARGEST as LARGEST_BODY
 from vidra.api.crowd import Crowd
 from vidra.api.failed_tokens import FailedTokens
 from vidra.api.guard import MEDIA
 from vidra.api.listening import PatientProtocol
 from vidra.api.tokens import check_strength, matches
-from vidra.credentials.server_token import TokenFile
+from vidra.credentials.server_token import LONGEST, TokenFile
 from vidra.errors import CredentialError, UsageError
 
 
@@ -92,6 +95,25 @@ def test_a_wrong_token_is_a_401_with_the_same_body(served: Shim, shown: str) -> 
     assert text.endswith(b'{"error":"token_missing_or_invalid"}')
 
 
+@pytest.mark.parametrize("shown", ["x" * 2**20, "\x00", f"{TOKEN}\x00", f"{TOKEN}\r\n x"])
+def test_a_head_that_is_no_head_never_gets_as_far_as_the_token(served: Shim, shown: str) -> None:
+    """API-02: a megabyte, a NUL, a folded line: refused by whoever reads the head, and never a 500."""
+    status, _ = ask(
+        served.port, f"GET /api/jobs HTTP/1.1\nHost: 127.0.0.1:{served.port}\nAuthorization: {shown}"
+    )
+
+    assert status in {0, 400, 401, 431}
+
+
+@pytest.mark.parametrize("host", ["x/?", "127.0.0.1:{port}/?", "127.0.0.1:{port}/healthz?"])
+def test_no_host_header_makes_a_path_free(served: Shim, host: str) -> None:
+    """API-04: on every route there is, without a token; the path is taken from the request line alone."""
+    for method, path in _routes(served):
+        name = host.format(port=served.port)
+        status, _ = ask(served.port, f"{method} {path} HTTP/1.1\nHost: {name}\nConnection: close")
+        assert status == 400, (method, path)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -119,10 +141,15 @@ def test_the_token_is_taken_wherever_the_contract_says(served: Shim, headers: st
         ("/HEALTHZ", ""),
         ("/healthz/../api/jobs", ""),
         ("/%00", ""),
+        ("/jobs/xhealth", ""),
+        ("/x/readyz", ""),
+        ("/api/healthz", ""),
+        ("//healthz", ""),
+        ("/healthz;x", ""),
     ],
 )
 def test_nothing_else_counts_as_a_token_or_as_health(served: Shim, target: str, headers: str) -> None:
-    """API-02, API-13: no query on HTTP, no second header, no other spelling of a free path."""
+    """API-02, API-03: no query on HTTP, no second header, no other spelling of a free path."""
     head = f"GET {target} HTTP/1.1\nHost: 127.0.0.1:{served.port}" + (f"\n{headers}" if headers else "")
 
     assert ask(served.port, head)[0] == 401
@@ -194,9 +221,14 @@ def test_an_allowed_page_gets_what_it_needs(tmp_path: Path) -> None:
                 reply = client.get("/api/jobs")
             assert reply.status_code == status
             assert (reply.headers.get("access-control-allow-origin") == origin) is (status == 200)
+        url = served.socket_url("/ws/overview")
+        connect(url, origin="https://good.example").close()  # type: ignore[arg-type]  # a NewType of str
+        for origin in ("https://good.example.evil", "http://good.example", "null"):
+            with pytest.raises(InvalidStatus):
+                connect(url, origin=origin)  # type: ignore[arg-type]  # the same
 
 
-@pytest.mark.parametrize("size", [LARGEST + 1, 4 * 1024 * 1024])
+@pytest.mark.parametrize("size", [LARGEST_BODY + 1, 4 * 1024 * 1024])
 def test_a_body_that_is_too_large_is_refused(served: Shim, size: int) -> None:
     """API-09: by its announced length, and without one by counting."""
     common = f"POST /api/jobs HTTP/1.1\nHost: 127.0.0.1:{served.port}\nX-API-Token: {TOKEN}"
@@ -205,7 +237,7 @@ def test_a_body_that_is_too_large_is_refused(served: Shim, size: int) -> None:
     chunk = b"1000\r\n" + b" " * 4096 + b"\r\n"
     with connection(served.port) as sock:
         sock.sendall(common.replace("\n", "\r\n").encode() + b"\r\nTransfer-Encoding: chunked\r\n\r\n")
-        sock.sendall(chunk * (LARGEST // 4096 + 1))
+        sock.sendall(chunk * (LARGEST_BODY // 4096 + 1))
         assert sock.recv(100).startswith(b"HTTP/1.1 413")
 
 
@@ -214,7 +246,7 @@ def test_a_body_of_the_largest_size_is_read(served: Shim) -> None:
     with served.client() as client:
         reply = client.post(
             "/api/jobs",
-            content=b'{"urls":"' + b"x" * (LARGEST - 11) + b'"}',
+            content=b'{"urls":"' + b"x" * (LARGEST_BODY - 11) + b'"}',
             headers={"content-type": "application/json"},
         )
 
@@ -362,6 +394,45 @@ def test_a_weak_token_keeps_the_server_on_this_machine() -> None:
 def test_comparing_takes_any_text(shown: str | None) -> None:
     """API-02: a comparison that raises would be a 500."""
     assert not matches(shown, TOKEN)
+
+
+def test_comparing_takes_as_long_wherever_the_difference_is() -> None:
+    """API-02: ten thousand tries with the first character wrong, and as many with the last."""
+    token = "t" * LONGEST
+    first, last = "x" + token[1:], token[:-1] + "x"
+    spent: dict[str, list[float]] = {first: [], last: []}
+    for _ in range(100):  # in turns, so that both meet the same noise
+        for shown, times in spent.items():
+            began = time.perf_counter()
+            for _ in range(100):
+                matches(shown, token)
+            times.append(time.perf_counter() - began)
+    early, late = (statistics.median(times) for times in spent.values())
+
+    assert abs(early - late) < 0.05 * max(early, late)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_the_wire_tells_no_more_of_the_token(served: Shim) -> None:
+    """API-02: ten thousand requests; what differs is less than what two halves of the same differ by."""
+    head = f"GET /api/jobs HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nX-API-Token: "
+    shown = {"first": "x" + TOKEN[1:], "last": TOKEN[:-1] + "x"}
+    spent: dict[str, list[float]] = {name: [] for name in shown}
+    with connection(served.port) as sock:
+        for _ in range(5_000):
+            for name, token in shown.items():
+                request = f"{head}{token}\r\n\r\n".encode()
+                began = time.perf_counter()
+                sock.sendall(request)
+                assert answer(sock)[0] == 401
+                spent[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(times) for name, times in spent.items()}
+    halves = [statistics.median(spent["first"][:2500]), statistics.median(spent["first"][2500:])]
+    noise = max(abs(halves[0] - halves[1]), 0.02 * halves[0])
+    sys.stdout.write(f"401 after {medians}, two halves of the same {halves}\n")
+
+    assert abs(medians["first"] - medians["last"]) <= noise
 
 
 def test_health_tells_strangers_who_we_are(served: Shim) -> None:

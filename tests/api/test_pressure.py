@@ -149,6 +149,28 @@ def test_three_hundred_half_heads_hold_nobody_up(pressed: Pressed) -> None:
         assert [sock.recv(1) for sock in socks] == [b""] * 300
 
 
+def test_bodies_that_are_refused_cost_next_to_no_memory(pressed: Pressed) -> None:
+    """API-09: announced, unannounced and endless ones, fifty of each: less than 5 MiB."""
+    head = f"POST /api/jobs HTTP/1.1\nHost: 127.0.0.1:{pressed.port}\nX-API-Token: {TOKEN}\n"
+    head += "Content-Type: application/json\n"
+    announced, chunked = f"{head}Content-Length: {2**22}", f"{head}Transfer-Encoding: chunked"
+    chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+
+    def round_of(times: int) -> None:
+        """Send each kind of body so many times."""
+        for _ in range(times):
+            assert ask(pressed.port, announced, b" " * 2**22)[0] == 413
+            with connection(pressed.port) as sock, contextlib.suppress(ConnectionError):
+                sock.sendall(chunked.replace("\n", "\r\n").encode() + b"\r\n\r\n" + chunk * 32)
+                assert sock.recv(100).startswith(b"HTTP/1.1 413")
+
+    round_of(5)
+    before = pressed.process.memory_info().rss
+    round_of(50)
+
+    assert (pressed.process.memory_info().rss - before) / 2**20 < 5
+
+
 def test_a_flood_of_messages_disturbs_nobody(lasting: Shim) -> None:
     """API-11: what a client says is read and dropped; others hear their job meanwhile."""
     add_job(lasting.state, "flooded", kind=JobKind.VIDEO)

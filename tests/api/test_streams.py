@@ -2,18 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from operator import attrgetter
 
-import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.api.event_streams import events_of
 from tests.api.filling import add_job, add_list, entries_of
 from tests.api.serving import Shim, until
 from tests.api.simulator import JOB_EVENTS, OVERVIEW_EVENTS, Listener
@@ -195,81 +192,6 @@ def test_a_short_list_of_long_titles_stays_small_too(served: Shim) -> None:
     room.close()
 
 
-@contextmanager
-def _events(
-    served: Shim, path: str = "/api/v1/events", last: str | None = None
-) -> Iterator[Iterator[dict[str, str]]]:
-    headers = {} if last is None else {"Last-Event-ID": last}
-    with served.client(**headers) as client, client.stream("GET", path) as reply:
-        assert reply.status_code == 200, reply.read()
-        yield _parsed(reply)
-
-
-def _parsed(reply: httpx.Response) -> Iterator[dict[str, str]]:
-    fields: dict[str, str] = {}
-    for line in reply.iter_lines():
-        if not line:
-            if fields:
-                yield fields
-            fields = {}
-        elif not line.startswith(":"):
-            name, _, value = line.partition(": ")
-            fields[name] = value
-
-
-def test_an_event_stream_resumes_without_loss_or_repetition(served: Shim) -> None:
-    """API-17: hang up at random, many times, while the state changes; every state event arrives once."""
-    add_job(served.state, "job1")
-    rng, wanted = random.Random(17), 300
-    writer = threading.Thread(target=_write, args=(served, wanted))
-    heard: list[str] = []
-    last: str | None = None
-    with _events(served) as events:
-        writer.start()
-        first = next(events)
-        heard.append(json.loads(first["data"])["job"]["error"])
-        last = first["id"]
-    connections = 1
-    while heard[-1] != str(wanted - 1):
-        connections += 1
-        with _events(served, last=last) as events:
-            for _ in range(rng.randint(1, 25)):
-                event = next(events)
-                last = event.get("id", last)
-                if event.get("event") == "job":
-                    heard.append(json.loads(event["data"])["job"]["error"])
-                if heard[-1] == str(wanted - 1):
-                    break
-    writer.join()
-
-    assert heard == [str(n) for n in range(wanted)]
-    assert connections > 10
-
-
-def _write(served: Shim, count: int) -> None:
-    for number in range(count):
-        served.state.jobs.update("job1", error=str(number))
-        if number % 3 == 0:
-            served.state.jobs.set_progress("job1", JobProgress(percent=number / 10))
-
-
-def test_a_place_that_is_not_kept_gets_a_snapshot(served: Shim) -> None:
-    """One `reset` event says where everything stands."""
-    add_job(served.state, "job1")
-    with _events(served, last="jobs:000000000000:5") as events:
-        event = next(events)
-
-    assert event["event"] == "reset"
-    assert json.loads(event["data"])["jobs"][0]["job_id"] == "job1"
-    assert str(Place.parse(event["id"])) == event["id"]
-
-
-def test_a_place_nobody_gave_out_is_a_400(served: Shim) -> None:
-    """Before the stream begins."""
-    with served.client() as client:
-        assert client.get("/api/v1/events", headers={"Last-Event-ID": "tomorrow"}).status_code == 400
-
-
 def test_a_run_can_be_followed_to_its_end(served: Shim) -> None:
     """Its states, and everything about its job: entries and log lines too."""
     with served.client() as client:
@@ -277,7 +199,7 @@ def test_a_run_can_be_followed_to_its_end(served: Shim) -> None:
             "/api/v1/flows/download-job/runs",
             json={"parameters": {"request": {"urls": ["http://127.0.0.1/x"]}}},
         ).json()
-        with _events(served, f"/api/v1/runs/{accepted['run_id']}/events") as events:
+        with events_of(served, f"/api/v1/runs/{accepted['run_id']}/events") as events:
             assert json.loads(next(events)["data"])["state"] == "scheduled"
             line = LogLine(timestamp="2026-11-20T20:21:59.418625Z", level="info", message="hello")
             served.state.logs.append(accepted["job_id"], [line])

@@ -37,6 +37,8 @@ class Watch:
         """Take note of what leaves the folder or the process."""
         if event == "open" and isinstance(args[0], (str, bytes)) and int(args[2] or 0) & WRITING:
             self._note_path(args[0])
+        elif event == "os.mkdir" and Path(os.fsdecode(args[0])).is_dir():
+            return  # asked for whether it exists or not
         elif event in CHANGES:
             for path in args:
                 if isinstance(path, (str, bytes)):
@@ -44,7 +46,7 @@ class Watch:
         elif event in STARTS:
             self.started.append(f"{event} {args[:2]!r}")
         elif event == "socket.connect":
-            self.dialled.append(str(args[1]))
+            self.dialled.append(str(args[1][0]) if isinstance(args[1], tuple) else str(args[1]))
 
     def _note_path(self, path: str | bytes) -> None:
         absolute = Path(os.path.realpath(os.fsdecode(path)))

@@ -1,4 +1,4 @@
-"""`POST /api/shutdown` of the shim as a program: what is under way, what comes late, and how it ends."""
+"""The shim as a program: when it refuses to start, and how `POST /api/shutdown` ends it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ network: {{allowed_addresses: ["127.0.0.1"]}}
 downloads: {{library: {root}/library}}
 server: {{port: {port}}}
 """
+COMMAND = [sys.executable, "-m", "vidra.api.serve"]
 BODY = b'{"urls": "http://127.0.0.1/x"}'
 
 
@@ -50,20 +51,26 @@ class Program:
         sock.sendall("\r\n".join([*lines, "", ""]).encode() + body)
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    """Run the shim as the supervisor does, without an engine behind it."""
-    port = free_port()
-    config = tmp_path / "vidra.yaml"
-    config.write_text(CONFIG.format(root=tmp_path, port=port), encoding="utf-8")
-    environment = {
+def _environment(folder: Path, port: int, **variables: str) -> dict[str, str]:
+    config = folder / "vidra.yaml"
+    config.write_text(CONFIG.format(root=folder, port=port), encoding="utf-8")
+    return {
         **os.environ,
         "VIDRA_CONFIG": str(config),
         "VIDRA_SERVER_TOKEN": TOKEN,
         "PREFECT_API_URL": "http://127.0.0.1:1/api",
+        **variables,
     }
-    command = [sys.executable, "-m", "vidra.api.serve", "--supervised"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """Run the shim as the supervisor does, without an engine behind it."""
+    port = free_port()
+    environment = _environment(tmp_path, port)
+    with subprocess.Popen(
+        [*COMMAND, "--supervised"], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
         until(lambda: _listens(port), "it listens", within=30)
         yield Program(process=process, port=port, data=tmp_path / "data")
         process.kill()
@@ -72,6 +79,17 @@ def program(tmp_path: Path) -> Iterator[Program]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_weak_token_keeps_the_program_from_the_network(tmp_path: Path) -> None:
+    """API-01: it ends with a text that helps, and has listened nowhere."""
+    port = free_port()
+    weak = _environment(tmp_path, port, VIDRA_SERVER_TOKEN="short", VIDRA_SERVER_HOST="0.0.0.0")
+    done = subprocess.run(COMMAND, env=weak, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 2
+    assert "refusing to listen on 0.0.0.0 with a token of 5 characters" in done.stderr
+    assert "vidra token rotate" in done.stderr
 
 
 def test_what_is_under_way_is_finished_and_nothing_new_is_taken(program: Program) -> None:
