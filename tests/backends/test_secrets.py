@@ -87,3 +87,21 @@ async def test_a_watched_service_is_asked_with_the_secret_too(
         status = await supervisor.wait("wrong", {S.UNHEALTHY}, limit=10)
 
     assert "401" in status.reason
+
+
+async def test_the_names_of_older_programs_are_declared_not_built_in(desk: Desk) -> None:
+    """Requirements 7, 11 and 12: a mode flag, paths in the data folder, any name, and loopback only."""
+    names = ("ELECTRON_MODE", "DATABASE_PATH", "IMAGE_STORAGE_PATH", "LISTEN")
+    show = f"import os, time; print(*(os.environ[n] for n in {names}), flush=True); time.sleep(300)"
+    values = ("true", "{data_dir}/{name}.db", "{data_dir}/images", "{host}:{port}")
+    desk.declare(
+        command=[sys.executable, "-S", "-c", show], port_argument=[], health=None, shutdown=None,
+        env=dict(zip(names, values, strict=True)),
+    )  # fmt: skip
+    async with desk.supervised() as supervisor:
+        await until(lambda: supervisor.tail("api"))
+        port = supervisor.status("api").port
+        (told,) = supervisor.tail("api")
+
+    data = desk.shell.data
+    assert told == f"true {data}/api.db {data}/images 127.0.0.1:{port}"

@@ -283,8 +283,9 @@ def _show_result(view: BackendView, *, as_json: bool) -> None:
     if as_json:
         _print_json(view.model_dump(mode="json"))
     else:
-        where = f" at {view.url}" if view.url else ""
-        typer.echo(f"{view.name} is {view.state.value}{where}")
+        well = view.state.value in {"healthy", "stopped"}
+        more = (f" at {view.url}" if view.url else "") if well else f": {view.reason}"
+        typer.echo(f"{view.name} is {view.state.value}{more}")
 
 
 def _log_path(settings: Settings, name: str, *, errors: bool) -> Path:

@@ -382,7 +382,7 @@ class Machine:
         if self.state is not BackendState.RESTARTING:
             return
         if ok:
-            self._begin(detail)
+            self._begin(f"the restart command ended with {detail}")
         else:
             self._crash(f"the restart command failed: {detail}", alive=False)
 

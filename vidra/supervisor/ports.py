@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from vidra.errors import NoFreePort
 from vidra.supervisor.interface import PortHandover, PortSpec
@@ -92,6 +93,12 @@ def base_url(host: str, port: int) -> str:
     """Return the address at which this machine reaches a back end bound to `host`."""
     name = _reachable(host)
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _bind(spec: PortSpec, port: int, *, reuse: bool) -> Reservation | OSError:

@@ -34,5 +34,5 @@ async def repair(spec: BackendSpec) -> tuple[Repaired, Sequence[str]]:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    result = Repaired(ok=process.returncode == 0, detail=f"restart command: exit code {process.returncode}")
+    result = Repaired(ok=process.returncode == 0, detail=f"exit code {process.returncode}")
     return result, output.decode(errors="replace").splitlines()

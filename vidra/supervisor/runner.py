@@ -47,7 +47,7 @@ from vidra.supervisor.interface import (
 from vidra.supervisor.launching import Launcher
 from vidra.supervisor.logs import LogBook
 from vidra.supervisor.policy import Machine
-from vidra.supervisor.ports import base_url
+from vidra.supervisor.ports import base_url, origin
 from vidra.supervisor.process import Process
 from vidra.supervisor.records import RecordStore
 from vidra.supervisor.remembering import Memory
@@ -186,7 +186,9 @@ class Runner:
 
     @property
     def url(self) -> str | None:
-        """Return where the back end answers; None while it has no port."""
+        """Return where the back end answers; None while it has no port. A watched service has its own."""
+        if not self.spec.owned and self.spec.health is not None:
+            return origin(self.spec.health.url)
         if self.spec.port is None or self._record.port is None or self._machine.state in _PORTLESS:
             return None
         return base_url(self.spec.port.host, self._record.port)
