@@ -16,6 +16,7 @@ swap1        after 1 body, serve another edition of the file: same size, other b
 shrink1      after 1 body, serve a much shorter file instead
 html200x1    the first request answers 200 with an HTML page (a login wall)
 botx1        the first request answers 403 with a page that wants to see a human
+cookieWORD   answers 403 with a sign-in page unless a cookie `session=WORD` is shown
 named        `Content-Disposition: attachment` with the file's name
 tagWORD      no effect; makes the path, and so its counters, a test's own
 """
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _SPEC: Final = re.compile(
-    r"(?P<name>s(?=\d{3})|ra(?=\d)|cut|fin|rate|stall|norange|nolen|unsaid|etag|wait|html|swap|shrink|named|bot|tag)"
+    r"(?P<name>s(?=\d{3})|ra(?=\d)|cut|fin|rate|stall|norange|nolen|unsaid|etag|wait|html|swap|shrink|named|bot|cookie|tag)"
     r"(?P<value>[\w.-]*?)(?:at(?P<at>\d+))?(?:x(?P<times>\d+|\*))?"
 )
 

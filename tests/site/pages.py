@@ -40,7 +40,12 @@ def video_page(base: str, item: Item, media_url: str) -> str:
 
 
 def bare_video_page(
-    title: str, media_url: str, *, mime: str = "video/mp4", picture: str | None = None
+    title: str,
+    media_url: str,
+    *,
+    mime: str = "video/mp4",
+    picture: str | None = None,
+    moment: str = "2024-01-10T12:00:00+00:00",
 ) -> str:
     """Return a page whose JSON-LD names only title and media.
 
@@ -56,7 +61,7 @@ def bare_video_page(
                 "name": title,
                 "contentUrl": media_url,
                 "encodingFormat": mime,
-                "uploadDate": "2024-01-10T12:00:00+00:00",
+                "uploadDate": moment,
                 **({"thumbnailUrl": [picture]} if picture else {}),
             }
         ),

@@ -10,6 +10,8 @@
 /multi.html /list.html                  several videos; a list that yt-dlp does not follow
 /p/<faults>/<real path>                 a page that points to /f/<faults>/<real path>
 /pictured/<n>.html /pictured/feed-<n>.rss  pages of one day with type and picture, so asked three times
+/dated/<day>-<n>.html /dated/<day>,<day>….rss  pages of any day (20231231), with picture; the newest first
+/api/skipSegments/<hash>                SponsorBlock's answer: seconds 2 to 4 of each clip are a sponsor
 /evil/<n>.html                          pages with hostile titles
 /ext/<extension>.html                   a page whose media has that extension
 /odd/charset.html /odd/feed-one-bad.rss an extractor crash; a feed with one broken entry
@@ -19,11 +21,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
@@ -142,6 +146,36 @@ def _pictured_feed(base: str, match: re.Match[str]) -> Answer:
     return pages.feed("Pictured", base, entries), RSS
 
 
+def _dated_page(base: str, match: re.Match[str]) -> Answer:
+    day, number = match["day"], match["n"]
+    moment = f"{day[:4]}-{day[4:6]}-{day[6:]}T12:00:00+00:00"
+    return pages.bare_video_page(
+        f"Dated {number}", f"{base}/n/{number}.mp4", picture=f"{base}/n/{number}.jpg", moment=moment
+    ), HTML
+
+
+def _dated_feed(base: str, match: re.Match[str]) -> Answer:
+    entries = [
+        pages.FeedEntry(
+            title=f"Dated {number}",
+            link=f"{base}/dated/{day}-{number}.html",
+            guid=f"d{number}",
+            published=datetime.strptime(day, "%Y%m%d").replace(hour=12, tzinfo=UTC),
+        )
+        for number, day in reversed(list(enumerate(match["days"].split(","), start=1)))
+    ]
+    return pages.feed("Dated", base, entries), RSS
+
+
+def _sponsors(_base: str, match: re.Match[str]) -> Answer:
+    named = [item for item in ITEMS if sha256(item.id.encode()).hexdigest().startswith(match["hash"])]
+    segment = {
+        "segment": [2.0, 4.0], "category": "sponsor", "actionType": "skip", "videoDuration": 0,
+        "description": "",
+    }  # fmt: skip
+    return json.dumps([{"videoID": item.id, "segments": [segment]} for item in named]), "application/json"
+
+
 def _evil_page(base: str, match: re.Match[str]) -> Answer:
     number = int(match["n"])
     title = HOSTILE_TITLES[number].replace("\u2400", "\0")
@@ -187,6 +221,9 @@ _ROUTES: Final[tuple[tuple[str, Callable[[str, re.Match[str]], Answer | None]], 
     (r"/n/(?P<n>\d+)\.html", _generated_page),
     (r"/pictured/(?P<n>\d+)\.html", _pictured_page),
     (r"/pictured/feed-(?P<n>\d+)\.rss", _pictured_feed),
+    (r"/dated/(?P<day>\d{8})-(?P<n>\d+)\.html", _dated_page),
+    (r"/dated/(?P<days>\d{8}(?:,\d{8})*)\.rss", _dated_feed),
+    (r"/api/skipSegments/(?P<hash>[0-9a-f]{4})", _sponsors),
     (r"/p/(?P<faults>[^/]+)/(?P<real>.+)", _fault_page),
     (r"/evil/(?P<n>\d+)\.html", _evil_page),
     (r"/ext/(?P<ext>.+)\.html", _extension_page),

@@ -177,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.name == "bot" and self.site.hits(path, fault):
                 self._send(403, b"<title>Just a moment...</title>", HTML, {"cf-mitigated": "challenge"})
                 return True
+            if fault.name == "cookie" and f"session={fault.value}" not in self.headers.get("Cookie", ""):
+                self._send(403, b"<title>Sign in to see this</title>", HTML)
+                return True
             if fault.name == "html" and self.site.hits(path, fault):
                 body = b"<!doctype html><title>Please sign in</title><p>Not the file you wanted."
                 self._send(int(fault.value or 200), body, HTML)
