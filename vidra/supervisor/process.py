@@ -105,8 +105,8 @@ def spawn(
     """
     program = _find_program(name, command[0], cwd, env)
     arguments = [program, *command[1:]]
-    if ends_with_us and sys.platform == "linux":
-        arguments = [*_parent_death(), str(os.getpid()), *arguments]
+    if ends_with_us:
+        arguments = dying_with_us(arguments)
     try:
         popen = subprocess.Popen(
             arguments,
@@ -129,10 +129,16 @@ def spawn(
     return Process(identity, popen)
 
 
-def _parent_death() -> list[str]:
+def dying_with_us(command: Sequence[str]) -> list[str]:
+    """Return the command line that runs this one and is killed when the thread that starts it ends (Linux).
+
+    Elsewhere it is the command itself.
+    """
+    if sys.platform != "linux":
+        return list(command)
     if getattr(sys, "frozen", False):  # a one-file build runs no `-c`; see `vidra.cli.bundled`
-        return [sys.executable, WITH_PARENT]
-    return [sys.executable, "-I", "-S", "-c", _PARENT_DEATH]
+        return [sys.executable, WITH_PARENT, str(os.getpid()), *command]
+    return [sys.executable, "-I", "-S", "-c", _PARENT_DEATH, str(os.getpid()), *command]
 
 
 def _find_program(name: str, program: str, cwd: Path | None, env: Mapping[str, str]) -> str:
