@@ -141,9 +141,18 @@ def test_back_ends_live_beside_the_engine(backed: Shell) -> None:
     assert backed.down().returncode == 0
     assert engine.returncode == 0
     assert copies(backed) == []
+    for name, step in (("shim", "shutdown route"), ("worker", "SIGTERM"), ("prefect-server", "SIGTERM")):
+        assert f"ended by {step}" in _last_end(backed, name), "in order, and reported as it was"
+    assert list((backed.data / "parts").glob("*.tmp-*")) == []
     assert events(backed)[-1] == ("stopping", "stopped")
     assert not (backed.data / "control.sock").exists()
     assert json.loads(backed.run("backend", "status", "--json").stdout)["running"] is False
+
+
+def _last_end(shell: Shell, part: str) -> str:
+    """Return what the log of one of Vidra's own parts says about its last end."""
+    lines = (shell.data / "logs" / f"{part}.log").read_text("utf-8").splitlines()
+    return [line for line in lines if " ended " in line][-1]
 
 
 def _over_http(shell: Shell) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ one at a time, so a stop during a start or a restart during a stop is just anoth
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from enum import Enum, auto, unique
 from typing import Final, assert_never
 
 from vidra.clock import Clock
@@ -38,25 +37,14 @@ from vidra.supervisor.happenings import (
     Told,
 )
 from vidra.supervisor.interface import BackendState, ExitReport, NoticeKind, Timings
+from vidra.supervisor.timers import SleepDetector, Timer, Timers
 
 EX_CONFIG: Final = 78
 """`sysexits.h`: the program says its configuration is wrong, so starting it again is useless."""
-_SLEPT: Final = 30.0
-"""Seconds the wall clock may run ahead of the monotonic one before we say the machine slept."""
 _MOST_MOVES: Final = 5
 """Ports lost to strangers in a row before it counts as a crash."""
 
 _LIVING: Final = frozenset({BackendState.STARTING, BackendState.HEALTHY, BackendState.UNHEALTHY})
-
-
-@unique
-class _Timer(Enum):
-    PROBE = auto()
-    DEADLINE = auto()
-    SETTLED = auto()
-    """It has lived long enough to count as up, where nobody can be asked."""
-    BEGIN = auto()
-    """Start (again), look whether a stranger left our port, or end what would not end."""
 
 
 class Machine:
@@ -82,19 +70,18 @@ class Machine:
         self._final_exits = final_exits
         self._crashes = CrashWindow(limit=timings.crash_limit, window=timings.crash_window, times=crashes)
         self._flaps = FlapDetector()
-        self._timers: dict[_Timer, float] = {}
+        self._timers, self._sleep = Timers(clock), SleepDetector(clock)
         self._failures = self._good_in_a_row = self._moves = 0
         self._ending = self._start_after_end = False
         self._after_crash = self._warned = self._stuck = False
         self._patience = 0.0
         self._asked_at = clock.monotonic()
-        self._drift = self._wall_ahead()
         self._out: list[Outcome] = []
 
     @property
     def due(self) -> float | None:
         """Monotonic seconds at which a `Tick` is wanted; None when only an event can change anything."""
-        return min(self._timers.values(), default=None)
+        return self._timers.next
 
     @property
     def crashes(self) -> tuple[float, ...]:
@@ -109,7 +96,8 @@ class Machine:
     def handle(self, happening: Happening) -> tuple[Outcome, ...]:
         """Take in one event; return, in order, what to do and what to tell."""
         self._out = []
-        self._forgive_sleep()
+        if self._sleep.slept():
+            self._failures = 0  # what was seen before says nothing about now
         self._dispatch(happening)
         return tuple(self._out)
 
@@ -130,8 +118,8 @@ class Machine:
             case KeepWaiting():
                 self._on_keep_waiting()
             case ProbeNow():
-                if _Timer.PROBE in self._timers:
-                    self._timers[_Timer.PROBE] = self._now
+                if Timer.PROBE in self._timers:
+                    self._timers.set(Timer.PROBE, 0)
                     self._ask_if_due()
             case Spawned(adopted=adopted):
                 self._on_spawned(adopted=adopted)
@@ -200,8 +188,7 @@ class Machine:
             self._become(BackendState.STOPPED, "reset by the operator")
 
     def _on_keep_waiting(self) -> None:
-        if _Timer.DEADLINE in self._timers:
-            self._timers[_Timer.DEADLINE] += self._timings.extension
+        if self._timers.extend(Timer.DEADLINE, self._timings.extension):
             self._warned = False
 
     # --- starting
@@ -227,15 +214,15 @@ class Machine:
     def _watch(self, *, adopted: bool = False) -> None:
         """Wait for readiness; without a health route, being alive is all there is to know."""
         if not self._probed:
-            self._timers[_Timer.SETTLED] = self._now + (0.0 if adopted else self._timings.settle)
+            self._timers.set(Timer.SETTLED, 0.0 if adopted else self._timings.settle)
             self._settle_if_due()
             return
         self._warned = False
-        self._timers[_Timer.DEADLINE] = self._now + self._timings.startup_limit
-        self._ask_at(self._now if not self._owned else self._now + self._timings.startup_poll)
+        self._timers.set(Timer.DEADLINE, self._timings.startup_limit)
+        self._ask_in(self._timings.startup_poll if self._owned else 0)
 
     def _settle_if_due(self) -> None:
-        if self._take(_Timer.SETTLED):
+        if self._timers.take(Timer.SETTLED):
             self._become_healthy("running; no health route is configured")
 
     def _on_spawn_failed(self, reason: str, *, permanent: bool) -> None:
@@ -246,7 +233,8 @@ class Machine:
 
     def _on_port_taken(self, reason: str) -> None:
         self._become(BackendState.FOREIGN, reason)
-        self._timers = {_Timer.BEGIN: self._now + self._timings.steady_poll}
+        self._timers.clear()
+        self._timers.set(Timer.BEGIN, self._timings.steady_poll)
 
     # --- ends
 
@@ -272,13 +260,13 @@ class Machine:
         self._stuck = bool(report.leftovers)
         if self._stuck:
             self._tell(NoticeKind.LEFTOVERS, f"still running after SIGKILL: {report.leftovers}")
-            self._timers[_Timer.BEGIN] = self._now + self._timings.steady_poll
+            self._timers.set(Timer.BEGIN, self._timings.steady_poll)
         elif self._start_after_end:
             self._begin("restarted by the operator")
         elif self.state is BackendState.STOPPING:
             self._become(BackendState.STOPPED, f"stopped: {report}")
         elif self.state is BackendState.RESTARTING:
-            self._timers[_Timer.BEGIN] = self._now + self._timings.restart_delay
+            self._timers.set(Timer.BEGIN, self._timings.restart_delay)
 
     def _crash(self, reason: str, *, alive: bool) -> None:
         """Count a crash; end what is left, then start again after the delay, or give up at the limit."""
@@ -295,7 +283,7 @@ class Machine:
             return
         self._become(BackendState.RESTARTING, reason)
         if not self._ending:
-            self._timers[_Timer.BEGIN] = self._now + self._timings.restart_delay
+            self._timers.set(Timer.BEGIN, self._timings.restart_delay)
 
     def _give_up(self, reason: str) -> None:
         self._timers.clear()
@@ -303,7 +291,7 @@ class Machine:
         self._tell(NoticeKind.GAVE_UP, reason)
         if not self._owned:  # somebody else may mend it: keep looking
             self._good_in_a_row = 0
-            self._ask_at(self._now + self._timings.steady_poll)
+            self._ask_in(self._timings.steady_poll)
 
     def _end(self, act: Act) -> None:
         self._timers.clear()
@@ -322,11 +310,11 @@ class Machine:
             case BackendState.STARTING:
                 self._judge_start(probe)
             case BackendState.HEALTHY if good or probe.answer is Answer.BUSY:
-                self._ask_at(self._now + self._timings.steady_poll)
+                self._ask_in(self._timings.steady_poll)
             case _ if good:
                 self._count_good(probe)
             case _ if probe.answer is Answer.BUSY:
-                self._ask_at(self._now + self._patience_between_probes)
+                self._ask_in(self._patience_between_probes)
             case _:
                 self._count_bad(probe)
 
@@ -335,26 +323,26 @@ class Machine:
             self._become_healthy(probe.detail)
         else:
             self.reason = probe.detail
-            self._ask_at(max(self._now, self._asked_at + self._timings.startup_poll))
+            self._ask_in(max(0.0, self._asked_at + self._timings.startup_poll - self._now))
 
     def _count_good(self, probe: Probe) -> None:
         self._good_in_a_row += 1
         if self._good_in_a_row >= self._timings.recovery_probes:
             self._become_healthy(probe.detail)
         else:
-            self._ask_at(self._now + self._timings.reconnect_poll)
+            self._ask_in(self._timings.reconnect_poll)
 
     def _count_bad(self, probe: Probe) -> None:
         self._good_in_a_row = 0
         self._failures += 1
         if self.state is BackendState.FAILED:
-            self._ask_at(self._now + self._timings.steady_poll)
+            self._ask_in(self._timings.steady_poll)
             return
         self._become(BackendState.UNHEALTHY, probe.detail)
         if self._failures > self._timings.reconnect_tries:
             self._recover(probe.detail)
         else:
-            self._ask_at(self._now + self._timings.reconnect_poll)
+            self._ask_in(self._timings.reconnect_poll)
 
     def _recover(self, detail: str) -> None:
         """All reconnect tries failed: restart what we may restart, keep watching what we may not."""
@@ -363,7 +351,7 @@ class Machine:
         elif self._repairable:
             self._crash_of_unowned(f"no healthy answer in {self._failures} probes: {detail}")
         else:
-            self._ask_at(self._now + self._timings.steady_poll)
+            self._ask_in(self._timings.steady_poll)
 
     def _crash_of_unowned(self, reason: str) -> None:
         self._crash(reason, alive=False)
@@ -392,7 +380,7 @@ class Machine:
         self._patience = 0.0
         self._timers.clear()
         if self._probed:
-            self._ask_at(self._now + self._timings.steady_poll)
+            self._ask_in(self._timings.steady_poll)
         starting = self.state is BackendState.STARTING
         self._become(BackendState.HEALTHY, reason)
         if crashed and starting:
@@ -411,9 +399,9 @@ class Machine:
     def _on_tick(self) -> None:
         self._ask_if_due()
         self._settle_if_due()
-        if self._take(_Timer.DEADLINE):
+        if self._timers.take(Timer.DEADLINE):
             self._on_deadline()
-        if self._take(_Timer.BEGIN):
+        if self._timers.take(Timer.BEGIN):
             self._on_begin_due()
 
     def _on_begin_due(self) -> None:
@@ -432,7 +420,7 @@ class Machine:
             self._warned = True
             patience = max(self._timings.patience, self._patience)
             if patience > 0:
-                self._timers[_Timer.DEADLINE] = self._now + patience
+                self._timers.set(Timer.DEADLINE, patience)
                 return
         reason = f"not ready in time: {self.reason}"
         if self._owned:
@@ -443,19 +431,12 @@ class Machine:
 
     def _ask_if_due(self) -> None:
         # The timer is set again by the answer only, so one probe is in flight at most.
-        if self._take(_Timer.PROBE):
+        if self._timers.take(Timer.PROBE):
             self._asked_at = self._now
             self._out.append(Act.PROBE)
 
-    def _ask_at(self, moment: float) -> None:
-        self._timers[_Timer.PROBE] = moment
-
-    def _take(self, timer: _Timer) -> bool:
-        """Remove the timer and return True if its moment has come."""
-        if timer not in self._timers or self._timers[timer] > self._now:
-            return False
-        del self._timers[timer]
-        return True
+    def _ask_in(self, seconds: float) -> None:
+        self._timers.set(Timer.PROBE, seconds)
 
     @property
     def _patience_between_probes(self) -> float:
@@ -465,16 +446,6 @@ class Machine:
     @property
     def _now(self) -> float:
         return self._clock.monotonic()
-
-    def _wall_ahead(self) -> float:
-        return self._clock.now().timestamp() - self._clock.monotonic()
-
-    def _forgive_sleep(self) -> None:
-        """After the machine slept, failures seen before it say nothing about now."""
-        drift = self._wall_ahead()
-        if drift - self._drift > _SLEPT:
-            self._failures = 0
-        self._drift = drift
 
     # --- telling
 
