@@ -8,6 +8,7 @@ import httpx
 from prefect.artifacts import acreate_table_artifact
 from prefect.logging import get_run_logger
 
+from vidra.engine.subscriptions.retention import Clearance
 from vidra.media.lists.plan import Decision, Plan
 from vidra.state.interface import Entry
 
@@ -67,3 +68,18 @@ async def publish_expansion(name: str, plan: Plan) -> None:
     ]
     key = f"subscription-{name.replace('_', '-')}"
     await leave_table(key, table, f"What `{name}` plans: {counts}")
+
+
+async def publish_removals(name: str, done: Clearance) -> None:
+    """Leave a table of what retention removed of a subscription, and of what it could not."""
+    table: list[dict[str, object]] = [
+        {
+            "title": removal.title or removal.key,
+            "why": removal.reason,
+            "files": "\n".join(removal.files),
+            "problem": "; ".join(removal.problems),
+        }
+        for removal in done.removals[:MOST_ROWS]
+    ]
+    key = f"retention-{name.replace('_', '-')}"
+    await leave_table(key, table, f"What retention removed of `{name}`: {len(done.removals)}")

@@ -25,7 +25,7 @@ from vidra.engine.jobs.resolution import resolve_job
 from vidra.engine.jobs.selection import due, selected
 from vidra.engine.jobs.submission import submit
 from vidra.engine.notices.notifying import keep
-from vidra.errors import DiskFull, JobConflict, LeftOut, SitePaused, VidraError
+from vidra.errors import DiskFull, JobConflict, LeftOut, SitePaused, UsageError, VidraError
 from vidra.media.episodes import orders_of_the_day
 from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal
 from vidra.media.options import MediaOptions
@@ -99,7 +99,7 @@ class JobWork:
         """Whether so many entries failed that the options want no further one begun."""
         options = self._resolved.options
         limit = 1 if options.stop_on_error else options.skip_after_errors
-        return limit is not None and self.reporter.failures >= limit
+        return limit is not None and len(self.reporter.tally.failed) >= limit
 
     def store_listings(self) -> None:
         """Store what the URLs turned out to be: entries in one transaction, then the job's facts."""
@@ -107,6 +107,8 @@ class JobWork:
         metadata = {**self.job.metadata, **job_metadata(self.listings)}
         entries = stored_entries(self.listings)
         self.listings.clear()  # thousands of entries are not held twice
+        if self.job.selection is not None and not selected(self.job, entries):
+            raise UsageError(f"nothing is at the places `{self.job.selection}`: expected 1 to {len(entries)}")
         self.state.entries(self.job_id).put(entries)
         asks = self.job.asks_selection and self.job.selection is None
         self.job = self.state.jobs.update(
@@ -158,15 +160,8 @@ class JobWork:
         if not self.job.skip_archived or entry.key is None or entry.key not in self.state.archive:
             return False
         held = self.ledger.claimed(entry)
-        self.state.entries(self.job_id).update(
-            entry.index,
-            status=EntryStatus.COMPLETED,
-            progress=None,
-            main_file=held.main_file if held else None,
-            files=held.files if held else (),
-        )
-        self.reporter.log(
-            LogLevel.INFO, "In the archive already: another list had it downloaded", entry=entry
+        self.reporter.taken_over(
+            entry, main_file=held.main_file if held else None, files=held.files if held else ()
         )
         return True
 

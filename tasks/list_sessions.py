@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from prefect import task
-
 from tasks.listing import LISTING_TIMEOUT
 from tasks.politeness import Politeness
 from tasks.reporting import RunLogger
-from tasks.retry_policy import retry_policy
+from tasks.retry_policy import tried_again
 from tasks.sessions import SessionPool
 from vidra.engine.jobs.resolution import network_policy, resolve
-from vidra.errors import Refused
+from vidra.errors import MediaError, Refused
 from vidra.media.interface import Listing, LogLevel, StopSignal
 from vidra.media.options import MediaOptions
 from vidra.media.session import MediaSession
@@ -73,17 +72,18 @@ class ListSessions:
         self, name: str, own: SubscriptionSettings, url: str, politeness: Politeness, *, cookies: bool
     ) -> Listing:
         options = resolve({}, preset=None, settings=self._settings, own=own, cookies=cookies)
-        found: list[Listing] = []
-        policy = retry_policy(self._settings.downloads)
-        ask = list_subscription.with_options(timeout_seconds=LISTING_TIMEOUT, **policy)
-        label = redact_url(url)
-        await politeness.patiently(
-            partial(ask, self._pool(options), politeness, name, url, label, partial(self._look, name), found),
+        pool, who = self._pool(options), f"{name}:{redact_url(url)}"
+
+        async def look() -> Listing:
+            async with politeness.asking(url, who=who):
+                return await pool.run(partial(self._look, name, url=url))
+
+        return await politeness.patiently(
+            partial(tried_again, partial(_in_time, look), self._settings.downloads),
             url,
-            who=f"{name}:{label}",
+            who=who,
             waits=lambda paused: self._log.info("%s waits: %s", name, paused),
         )
-        return found[-1]
 
     def _look(self, name: str, session: MediaSession, stop: StopSignal, *, url: str) -> Listing:
         self._at_work.name = name
@@ -110,20 +110,9 @@ class ListSessions:
             self._log.warning("%s: %s", getattr(self._at_work, "name", "?"), text)
 
 
-@task(name="list subscription", task_run_name="list {name}")
-async def list_subscription(
-    pool: SessionPool,
-    politeness: Politeness,
-    name: str,
-    url: str,
-    label: str,
-    look: partial[Listing],
-    found: list[Listing],
-) -> str:
-    """Ask what the address names. Raises the media room's errors; `TryLater` is retried.
-
-    The listing goes into `found`; Prefect would keep what is returned until the end of the run.
-    """
-    async with politeness.asking(url, who=f"{name}:{label}"):
-        found.append(await pool.run(partial(look, url=url)))
-    return f"{len(found[-1].entries)} entries"
+async def _in_time(look: Callable[[], Awaitable[Listing]]) -> Listing:
+    try:
+        async with asyncio.timeout(LISTING_TIMEOUT):
+            return await look()
+    except TimeoutError as error:
+        raise MediaError(f"not listed within {LISTING_TIMEOUT:g} s") from error

@@ -54,7 +54,7 @@ def run_notices(
                 event=NoticeEvent.DOWNLOADED,
                 subject=subject,
                 title=f"{title}: {len(done)} downloaded",
-                text=_lines([_name(entry) for entry in done]),
+                text=lines_of([_name(entry) for entry in done]),
                 facts={
                     "downloaded": len(done),
                     "files": [entry.main_file for entry in done[:MOST_LINES] if entry.main_file],
@@ -72,7 +72,7 @@ def run_notices(
                 title=f"{title}: {f'{len(bad)} failed' if bad else 'failed'}"
                 if event_of_error is NoticeEvent.FAILED
                 else f"{title}: wants your decision",
-                text=_lines(failed) or error,
+                text=lines_of(failed) or error,
                 facts={"failed": len(bad), "error": error},
                 at=now,
                 trouble=_fingerprint(bad),
@@ -92,6 +92,7 @@ def _name(entry: Entry) -> str:
     return entry.title or entry.url
 
 
-def _lines(lines: Sequence[str]) -> str:
+def lines_of(lines: Sequence[str]) -> str:
+    """Return the lines as a text; of many the first, and how many more there are."""
     more = [f"… and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
     return "\n".join([*lines[:MOST_LINES], *more])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.errors import SitePaused, VidraError
@@ -27,6 +28,16 @@ _PREFECT_LEVELS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunTally:
+    """Places of the entries that this run was done with; what earlier runs did is not in it."""
+
+    downloaded: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
+    taken_over: set[int] = field(default_factory=set)
+    """Another list had them downloaded meanwhile."""
+
+
 class JobReporter:
     """Writes one job's progress, entry results and log lines; every method is safe between threads.
 
@@ -42,19 +53,14 @@ class JobReporter:
         self._lock = threading.Lock()
         self._percent: dict[int, float] = {}
         self._last_tick: dict[int, tuple[float, Stage]] = {}
-        self._total = self._completed = self._failed = 0
+        self._total = self._done_before = 0
+        self.tally = RunTally()
 
     def begin(self, entries: Sequence[Entry]) -> None:
         """Count what there is to do; entries that are completed already count as done."""
         with self._lock:
             self._total = len(entries)
-            self._completed = sum(entry.status is EntryStatus.COMPLETED for entry in entries)
-            self._failed = 0
-
-    @property
-    def failures(self) -> int:
-        """How many entries have failed in this run."""
-        return self._failed
+            self._done_before = sum(entry.status is EntryStatus.COMPLETED for entry in entries)
 
     def stage(self, stage: Stage, message: str) -> None:
         """Say what the job as a whole is doing."""
@@ -115,9 +121,20 @@ class JobReporter:
             size=media.size,
             progress=None,
         )
-        with self._lock:
-            self._completed += 1
-        self._finish_entry(entry, media.title)
+        self._finish_entry(entry, media.title, self.tally.downloaded)
+
+    def taken_over(self, entry: Entry, *, main_file: str | None, files: Sequence[str]) -> None:
+        """Record that another list had the entry downloaded meanwhile."""
+        self._entries.update(
+            entry.index,
+            status=EntryStatus.COMPLETED,
+            progress=None,
+            main_file=main_file,
+            files=tuple(files),
+        )
+        text = "In the archive already: another list or an earlier run had it downloaded"
+        self.log(LogLevel.INFO, text, entry=entry)
+        self._finish_entry(entry, text, self.tally.taken_over)
 
     def failed(self, entry: Entry, error: BaseException) -> None:
         """Record why an entry failed; the others go on."""
@@ -126,24 +143,25 @@ class JobReporter:
             entry.index, status=EntryStatus.FAILED, error=text, error_at=iso(self._clock.now()), progress=None
         )
         self.log(LogLevel.ERROR, text, entry=entry)
-        with self._lock:
-            self._failed += 1
-        self._finish_entry(entry, text)
+        self._finish_entry(entry, text, self.tally.failed)
 
-    def _finish_entry(self, entry: Entry, message: str) -> None:
+    def _finish_entry(self, entry: Entry, message: str, done: set[int]) -> None:
         with self._lock:
+            done.add(entry.index)
             self._percent.pop(entry.index, None)
             self._last_tick.pop(entry.index, None)
         self._store_job_progress(entry, JobProgress(stage=Stage.COMPLETED, message=message))
 
     def _store_job_progress(self, entry: Entry, figures: JobProgress) -> None:
         with self._lock:
-            done = self._completed + self._failed + sum(self._percent.values()) / 100
+            failed = len(self.tally.failed)
+            completed = self._done_before + len(self.tally.downloaded) + len(self.tally.taken_over)
+            done = completed + failed + sum(self._percent.values()) / 100
             counts = {
                 "percent": round(100 * done / self._total, 2) if self._total else 0.0,
                 "total_items": self._total,
-                "completed_items": self._completed,
-                "failed_items": self._failed,
+                "completed_items": completed,
+                "failed_items": failed,
                 "current_index": entry.index,
             }
         self._state.jobs.set_progress(self._job_id, figures.model_copy(update=counts))

@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.artifacts import publish_removals
 from tasks.reporting import RunLogger
 from vidra.engine.subscriptions import retention
 from vidra.engine.subscriptions.retention import Clearance
 from vidra.errors import VidraError
 from vidra.redaction import redact
-from vidra.settings import Settings
+from vidra.settings import Settings, SubscriptionSettings
 
 
-async def let_go(name: str, settings: Settings, log: RunLogger) -> Clearance | None:
+async def let_go(
+    name: str, own: SubscriptionSettings, settings: Settings, log: RunLogger
+) -> Clearance | None:
     """Remove what retention lets go of the subscription; None if nothing bounds it or it failed."""
-    if not retention.policies_of(settings)[name].is_bounded:
+    if not (own.retention or settings.retention).is_bounded:
         return None
     try:
         done = await asyncio.to_thread(retention.apply, settings, names=(name,))
@@ -29,12 +32,16 @@ async def let_go(name: str, settings: Settings, log: RunLogger) -> Clearance | N
         log.warning("%s: nothing removed: %s If so: `vidra retention apply -s %s --yes`", name, doubt, name)
     for problem in done.problems:
         log.error("%s: not removed: %s", name, problem)
+    if done.removals:
+        await publish_removals(name, done)
     return done
 
 
-async def foresee(name: str, settings: Settings, log: RunLogger) -> Sequence[dict[str, Any]]:
+async def foresee(
+    name: str, own: SubscriptionSettings, settings: Settings, log: RunLogger
+) -> Sequence[dict[str, Any]]:
     """Return, and log, what retention would remove of the library as it is now."""
-    if not retention.policies_of(settings)[name].is_bounded:
+    if not (own.retention or settings.retention).is_bounded:
         return []
     try:
         found = await asyncio.to_thread(retention.plan, settings, names=(name,))

@@ -1,9 +1,14 @@
-"""When Prefect tries a task again: for `TryLater` only, backed off, and never before it was told to."""
+"""When something is tried again: for `TryLater` only, backed off, and never before it was told to.
+
+Downloads are Prefect tasks, and Prefect tries them again. Listings are not (ADR-0047), so they go through
+`tried_again`, which keeps the same rules.
+"""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import anyio
 from prefect import Task
@@ -13,6 +18,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from vidra.errors import SitePaused, TryLater
 from vidra.settings import DownloadSettings
 
+T = TypeVar("T")
 RetryCondition = Callable[[Task[..., Any], TaskRun, State[Any]], Awaitable[bool]]
 
 
@@ -51,16 +57,34 @@ def only_try_later(cap: float) -> RetryCondition:
 
     async def condition(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
         """Judge the state a task has failed with."""
-        error = state.data
-        if not isinstance(error, TryLater) or isinstance(error, SitePaused):
-            return False  # a paused site is waited for by whoever can put the entry off
-        wanted = error.retry_after or 0.0
-        if wanted > cap:
+        wanted = _wanted_wait(state.data, cap)
+        if wanted is None:
             return False
         await anyio.sleep(wanted)
         return True
 
     return condition
+
+
+async def tried_again(ask: Callable[[], Awaitable[T]], settings: DownloadSettings) -> T:
+    """Return what `ask` does, after at most as many more tries as a task gets; raises what the last did."""
+    for delay in _delays(settings)[: settings.retries]:
+        try:
+            return await ask()
+        except TryLater as error:
+            wanted = _wanted_wait(error, settings.retry_after_cap)
+            if wanted is None:
+                raise
+            await anyio.sleep(wanted + delay * random.uniform(1, 1 + settings.retry_jitter))  # noqa: S311 - jitter
+    return await ask()
+
+
+def _wanted_wait(error: object, cap: float) -> float | None:
+    """Return the seconds the other side asked for; None if it is not to be tried again at all."""
+    if not isinstance(error, TryLater) or isinstance(error, SitePaused):
+        return None  # a paused site is waited for by whoever can put the entry off
+    wanted = error.retry_after or 0.0
+    return wanted if wanted <= cap else None
 
 
 def _delays(settings: DownloadSettings) -> list[float]:

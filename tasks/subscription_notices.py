@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tasks.notices import MOST_LINES, run_notices
+from tasks.notices import lines_of, run_notices
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.notices.notifying import Ping, aping, asend
+from vidra.engine.subscriptions.retention import Clearance
 from vidra.engine.subscriptions.view import cookie_warning
 from vidra.notices import Notice
 from vidra.settings import Settings, SubscriptionSettings
@@ -64,14 +65,20 @@ class RunNotices:
         if (well or error is not None) and name in self._settings.notifications.pings:
             self._ends.append(asyncio.create_task(self._ping_end(name, Ping.SUCCESS if well else Ping.FAIL)))
 
-    def removed(self, name: str, titles: Sequence[str]) -> None:
-        """Take note of what retention removed; nothing if that was nothing."""
-        if titles and not self._silent:
-            own = subscription(name, self._settings.subscriptions)
-            shown = "\n".join(titles[:MOST_LINES])
-            more = f"\nand {len(titles) - MOST_LINES} more" if len(titles) > MOST_LINES else ""
-            title = f"{len(titles)} removed"
-            self._removals.append(_notice(NoticeEvent.REMOVED, name, own, title, shown + more))
+    def removed(self, name: str, done: Clearance) -> None:
+        """Take note of what retention removed, could not remove, or wants to be asked about."""
+        if self._silent:
+            return
+        own = subscription(name, self._settings.subscriptions)
+        if gone := [removal.title or removal.key for removal in done.removals if not removal.problems]:
+            title = f"{len(gone)} removed"
+            self._removals.append(_notice(NoticeEvent.REMOVED, name, own, title, lines_of(gone)))
+        if problems := done.problems:
+            text = lines_of(problems)
+            self._removals.append(_notice(NoticeEvent.FAILED, name, own, "not removed", text, "retention"))
+        for doubt in (done.refused or {}).values():
+            text = f"{doubt} If so: `vidra retention apply -s {name} --yes`"
+            self._removals.append(_notice(NoticeEvent.GUARD, name, own, "nothing removed", text, "retention"))
 
     async def tell(self) -> None:
         """Tell the channels, and wait for the switches; takes `notifications.timeout` about twice at most."""
@@ -84,12 +91,15 @@ class RunNotices:
         await aping(name, kind, self._settings)
 
 
-def _notice(event: NoticeEvent, name: str, own: SubscriptionSettings, title: str, text: str) -> Notice:
+def _notice(
+    event: NoticeEvent, name: str, own: SubscriptionSettings, title: str, text: str, trouble: str = ""
+) -> Notice:
     return Notice(
         event=event,
         subject=f"subscription:{name}",
         title=f"{name}: {title}",
         text=text,
         at=SYSTEM_CLOCK.now(),
+        trouble=trouble,
         channels=own.notifications,
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.engine.polling import wait_until
 from tests.subscriptions.studio import Studio
 from vidra.engine.interface import RunStatus
 from vidra.state.interface import EntryStatus
@@ -59,6 +62,31 @@ def test_an_entry_fails_alone_and_rests_before_it_is_tried_again(studio: Studio)
     assert [(entry.title, bool(entry.error)) for entry in failed] == [("Test clip 4", True)]
     assert "failed 1×, again after" in resting[0]["reason"]
     assert [item["title"] for item in again] == ["Test clip 4"]
+
+
+def test_a_job_that_is_taken_up_again_counts_only_what_is_new(studio: Studio) -> None:
+    """What an earlier run brought is neither downloaded twice in the history nor held twice."""
+    stalling = studio.url(f"/files/1/stall60at2000x1,tag{studio.workshop.tag}/vid001.mp4.rss")
+    studio.declare(talks={"urls": [studio.url("/pages/feed-2.rss"), stalling]})
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as aside:
+        begun = aside.submit(studio.run, "talks", stop=stop)
+        wait_until(lambda: _completed(studio) == 2, 60)
+        stop.set()
+        begun.result(60)
+    first = studio.last("talks")
+    studio.run("talks")
+    second = studio.last("talks")
+
+    assert (first.result, first.downloaded, first.planned) == ("interrupted", 2, 3)
+    assert (second.result, second.downloaded, second.planned) == ("ok", 1, 0)
+    assert (studio.standing("talks").held, len(studio.jobs()), len(studio.shelf())) == (3, 1, 3)
+
+
+def _completed(studio: Studio) -> int:
+    return sum(
+        entry.status is EntryStatus.COMPLETED for job in studio.jobs() for entry in studio.entries(job.job_id)
+    )
 
 
 def test_one_subscription_fails_and_the_others_go_on(studio: Studio) -> None:

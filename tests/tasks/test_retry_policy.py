@@ -10,7 +10,7 @@ import pytest
 from prefect import task
 from prefect.client.schemas.objects import State, StateType, TaskRun
 
-from tasks.retry_policy import only_try_later, retry_policy
+from tasks.retry_policy import only_try_later, retry_policy, tried_again
 from vidra.errors import Missing, Refused, TryLater, VerificationFailed
 from vidra.settings import DownloadSettings
 
@@ -59,3 +59,37 @@ def test_delays_grow_up_to_their_bound() -> None:
 
     assert policy["retries"] == 4
     assert policy["retry_delay_seconds"] == [10, 30, 90, 100]
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [(TryLater("busy"), 3), (TryLater("busy", retry_after=11), 1), (Missing("gone"), 1)],
+)
+def test_what_is_no_task_is_tried_again_by_the_same_rules(error: Exception, tries: int) -> None:
+    """As often as the settings say, and only passing trouble; what the last try raised comes through."""
+    settings = DownloadSettings(retries=2, retry_delay=0.01, retry_delay_max=0.01, retry_after_cap=10)
+    made: list[Exception] = []
+
+    async def ask() -> None:
+        """Fail once more."""
+        made.append(error)
+        raise error
+
+    with pytest.raises(type(error)):
+        asyncio.run(tried_again(ask, settings))
+    assert len(made) == tries
+
+
+def test_what_works_in_the_end_is_returned() -> None:
+    """One busy answer costs a wait, not the run."""
+    answers: list[Exception | str] = [TryLater("busy", retry_after=0.01), "there"]
+
+    async def ask() -> str:
+        """Give the next answer."""
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    settings = DownloadSettings(retries=2, retry_delay=0.01, retry_delay_max=0.01)
+    assert asyncio.run(tried_again(ask, settings)) == "there"

@@ -198,6 +198,10 @@ class Holdings:
         """Return what was deleted on purpose, by key."""
         return {one["key"]: Tombstone.model_validate(one) for one in self._store.all(_BURIED)}
 
+    def buried(self) -> Mapping[str, str]:
+        """Return why each item was deleted on purpose, by key; cheap for thousands."""
+        return {one["key"]: one["reason"] for one in self._store.all(_BURIED)}
+
     def forget(self, key: str) -> bool:
         """Forget the item altogether, its line in the archive too, so that it may be downloaded again."""
         known = self._store.get(_HELD, key) or self._store.get(_BURIED, key)

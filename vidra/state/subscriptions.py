@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum, unique
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,13 +17,29 @@ RUNS_KEPT: Final = 50
 _STANDING, _SETBACKS, _LEFT_OUT, _PLANS = "standings", "setbacks", "left_out", "plans"
 
 
+@unique
+class RunResult(StrEnum):
+    """How a run went for one subscription."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    """Some of its items failed."""
+    FAILED = "failed"
+    REFUSED = "refused"
+    """By the guard: it would have fetched everything again."""
+    PUT_OFF = "put_off"
+    """Its site wants to be left alone."""
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+    """It is paused, or somebody else works on it; never kept."""
+
+
 class RunNote(Record):
     """One run of one subscription. Times are `vidra.clock.iso`."""
 
     started_at: str
     finished_at: str
-    result: str
-    """`ok`, `partial`, `failed`, `refused` (the guard), `put_off`, `interrupted` or `skipped`."""
+    result: RunResult
     message: str | None = None
     listed: int = 0
     planned: int = 0
@@ -111,13 +128,13 @@ class SubscriptionBook:
 
     def setbacks(self, name: str) -> Mapping[str, Setback]:
         """Return the subscription's items that failed lately, by key."""
-        found = (Setback.model_validate(_plain(one)) for one in self._store.all(_SETBACKS))
-        return {one.item: one for one in found if one.subscription == name}
+        found = (one for one in self._store.all(_SETBACKS) if one["subscription"] == name)
+        return {one["item"]: Setback.model_validate(_plain(one)) for one in found}
 
     def left_out(self, name: str, *, rules: str) -> Mapping[str, str]:
         """Return why rules of this digest left items out, by key."""
-        found = (LeftOut.model_validate(_plain(one)) for one in self._store.all(_LEFT_OUT))
-        return {one.item: one.reason for one in found if (one.subscription, one.rules) == (name, rules)}
+        found = (one for one in self._store.all(_LEFT_OUT) if one["subscription"] == name)
+        return {one["item"]: one["reason"] for one in found if one["rules"] == rules}
 
     def set_back(self, setback: Setback) -> None:
         """Record that an item failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,8 @@ def load_presets(
 
     Raises ConfigError, with every finding, for a preset that extends an unknown one or itself.
     """
-    raw = {
-        path.stem: _Raw(path.stem, _read_yaml(path, path.stat().st_mtime_ns), str(path))
-        for path in sorted(shipped_dir.glob("*.yaml"))
-    }
-    shipped = dict(raw)
+    shipped = _shipped(shipped_dir)
+    raw = dict(shipped)
     for name, values in (user or {}).items():
         raw[name] = _Raw(name, values, f"presets.{name}")
     problems = [problem for entry in raw.values() for problem in entry.problems(raw, shipped)]
@@ -133,9 +130,13 @@ class _Raw:
         )
 
 
-@lru_cache(maxsize=64)
-def _read_yaml(path: Path, _changed: int) -> Mapping[str, Any]:
-    """Return what the file says; a run with forty subscriptions reads it once."""
+@cache
+def _shipped(folder: Path) -> Mapping[str, _Raw]:
+    """Return what ships; a run with forty subscriptions asks as often, and it changes as little as code."""
+    return {path.stem: _Raw(path.stem, _read_yaml(path), str(path)) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
     from ruamel.yaml import YAML  # noqa: PLC0415 - slow to import, and only needed once a file is read
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - the same
 
