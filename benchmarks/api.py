@@ -20,6 +20,7 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.figures import Figure, median_seconds
+from benchmarks.processes import exact_cpu_seconds
 from tests.api.filling import add_job, add_list, entries_of
 from tests.api.serving import free_port
 from tests.cli.shell import Shell
@@ -31,6 +32,8 @@ from vidra.state.interface import EntryStatus, JobKind, JobProgress, JobStatus, 
 TOKEN = "benchmark-token-0123456789-0123456789-0123456789"  # noqa: S105 - of a server that lives for a minute
 SOCKETS, READERS, LISTENERS, JOBS = 500, 200, 100, 1000
 STATES = 20
+TICKS = 40
+"""Progress events whose cost is measured."""
 WHOLE = 8
 """Jobs given to a whole engine; the first one warms it up and does not count."""
 Measure = Callable[[str, Path, psutil.Process], Awaitable[list[Figure]]]
@@ -116,26 +119,27 @@ async def _tick_cost(base: str, state: State, process: psutil.Process) -> Figure
     readers = [asyncio.create_task(_count(socket, "progress")) for socket in sockets]
     await asyncio.sleep(1)
     idle = await _cpu_over(process, 4.0)
-    began, cpu = time.perf_counter(), sum(process.cpu_times()[:2])
-    for number in range(20):
+    began, cpu = time.perf_counter(), exact_cpu_seconds(process.pid)
+    for number in range(TICKS):
         await asyncio.to_thread(
             state.jobs.set_progress, "ticking", JobProgress(percent=number / 1, stage="downloading")
         )
         await asyncio.sleep(0.3)
-    took, used = time.perf_counter() - began, sum(process.cpu_times()[:2]) - cpu
+    took, used = time.perf_counter() - began, exact_cpu_seconds(process.pid) - cpu
     for socket in sockets:
         await socket.close()
     told = statistics.median([await reader for reader in readers]) - 1
     cost = max(0.0, used - idle * took) / max(1, told)
+    print(f"  {told:g} events told, {100 * idle:.1f} % idle", flush=True)
     return Figure(
         name=f"CPU of one progress event, {LISTENERS} listeners", ours=cost * 1000, unit="ms", target=1
     )
 
 
 async def _cpu_over(process: psutil.Process, seconds: float) -> float:
-    before = sum(process.cpu_times()[:2])
+    before = exact_cpu_seconds(process.pid)
     await asyncio.sleep(seconds)
-    return (sum(process.cpu_times()[:2]) - before) / seconds
+    return (exact_cpu_seconds(process.pid) - before) / seconds
 
 
 async def _count(socket: ClientConnection, event: str) -> int:

@@ -34,7 +34,7 @@ from vidra.engine.lifecycle.parts import (
 from vidra.engine.lifecycle.running import logs_folder, parts_folder
 from vidra.engine.lifecycle.service_manager import told_service_manager
 from vidra.engine.lifecycle.startup_status import Phase, write_status
-from vidra.engine.lifecycle.taking_over import take_over
+from vidra.engine.lifecycle.taking_over import TakingOver
 from vidra.engine.politeness.limits import release_dead_leases
 from vidra.errors import EngineError, EngineStartFailed
 from vidra.settings import Settings, load_secrets
@@ -113,11 +113,13 @@ async def _start(
     for listener in listeners:
         supervisor.subscribe(listener)
     await stack.enter_async_context(backends_supervised(supervisor, settings, recorder))
-    environment = remote_environment(settings)
-    if with_server:
-        environment = await _start_server(supervisor, settings)
-    stack.enter_context(applied(environment))
-    recovery = await _take_over(stack, settings, shared=not with_server)
+    environment = embedded_environment(settings, ui=True) if with_server else remote_environment(settings)
+    async with TakingOver(environment, shared=not with_server) as taking_over:
+        if with_server:
+            environment |= {"PREFECT_API_URL": await _start_server(supervisor, settings, environment)}
+        stack.enter_context(applied(environment))
+        await taking_over.go(environment["PREFECT_API_URL"])
+    recovery = _recovery(stack, settings)
     revived = await recovery.sweep(at_start=True)
     await supervisor.add(worker_part(environment, settings))
     # Left in the opposite order: nobody asks for more, runs end, and only then their server goes.
@@ -146,17 +148,15 @@ def _listeners(
     return [hear] if on_event is None else [on_event, hear]
 
 
-async def _start_server(supervisor: Supervisor, settings: Settings) -> dict[str, str]:
-    environment = embedded_environment(settings, ui=True)
+async def _start_server(supervisor: Supervisor, settings: Settings, environment: dict[str, str]) -> str:
+    """Return the address of its API."""
     await supervisor.add(server_part(environment))
     await _await_part(supervisor, SERVER, settings)
-    url = f"http://127.0.0.1:{supervisor.status(SERVER).port}/api"
-    return {**environment, "PREFECT_API_URL": url}
+    return f"http://127.0.0.1:{supervisor.status(SERVER).port}/api"
 
 
-async def _take_over(stack: AsyncExitStack, settings: Settings, *, shared: bool) -> Recovery:
-    """Put Prefect's books in order, declare what runs by itself; return who looks after our jobs."""
-    await take_over(shared=shared)
+def _recovery(stack: AsyncExitStack, settings: Settings) -> Recovery:
+    """Return who looks after our jobs."""
     state = open_configured_state(settings.storage)
     stack.callback(state.close)
     return Recovery(
