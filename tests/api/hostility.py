@@ -187,6 +187,8 @@ class Ground:
     """What there is to attack, by the server's own description."""
 
     paths: Sequence[str]
+    routes: Sequence[tuple[str, str]]
+    """Methods and paths that are there."""
     queries: Sequence[str]
     fields: Sequence[str]
 
@@ -194,12 +196,14 @@ class Ground:
     def of(cls, openapi: Mapping[str, Any]) -> Self:
         """Return every route but the streams, which never end, with all names that are known there."""
         paths = [path for path in openapi["paths"] if not path.endswith("/events")]
+        routes = [(m.upper(), path) for path in paths for m in openapi["paths"][path]]
         operations = [one for methods in openapi["paths"].values() for one in methods.values()]
         queries = {q["name"] for one in operations for q in one.get("parameters", ()) if q["in"] == "query"}
         schemas = openapi["components"]["schemas"].values()
         fields = {name for schema in schemas for name in schema.get("properties", ())}
         return cls(
             paths=[*paths, *ODD_PATHS],
+            routes=[*routes, *[route for route in routes if route[0] == "POST"] * 2],
             queries=sorted(queries.union(QUERIES)),
             fields=sorted(fields.union(FIELDS)),
         )
@@ -208,12 +212,14 @@ class Ground:
         """Yield so many requests: method, path, and what `httpx` takes besides."""
         methods = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]
         for _ in range(count):
-            path = _filled(rng.choice(self.paths), rng)
+            method, path = rng.choices(methods, [4, 6, 1, 1, 1, 1, 1])[0], rng.choice(self.paths)
+            if rng.random() < 0.6:
+                method, path = rng.choice(self.routes)
+            path = _filled(path, rng)
             query = {name: str(rng.choice(TYPES)) for name in rng.sample(self.queries, rng.randint(0, 3))}
             headers = {"content-type": b"application/json"} if rng.random() < 0.9 else {}
             if rng.random() < 0.1:
                 headers["X-API-Token"] = rng.choice(TOKENS).encode()
-            method = rng.choices(methods, [4, 6, 1, 1, 1, 1, 1])[0]
             content = b"" if method == "GET" else self._content(rng)
             yield method, path, {"params": query, "content": content, "headers": headers}
 
@@ -226,7 +232,9 @@ class Ground:
         if rng.random() < 0.2:
             body = copy.deepcopy(rng.choice(TYPES))
         if rng.random() < 0.4 and isinstance(body, dict):
-            body["options"] = {**rng.choice([*EVIL_OPTIONS, {}]), **rng.choice(SECRETS)}
+            evil = rng.choice(EVIL_OPTIONS) if rng.random() < 0.7 else {}
+            body = {**body, "metadata": {}, "owner": "ana"} if not evil else body
+            body["options"] = {**evil, **rng.choice(SECRETS)}
             body["urls"] = rng.choice([*UNNAMED, "http://127.0.0.1:1/x", f"http://a:{CANARY}@127.0.0.1:1/x"])
         if rng.random() < 0.2 and isinstance(body, dict):
             body = {"parameters": {"request": body}}

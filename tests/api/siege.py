@@ -35,7 +35,8 @@ def besiege(folder: Path, count: int) -> None:
             assert client.get("/healthz").status_code == 200
         assert process.children(recursive=True) == []
     deeds = json.loads((folder / "deeds.json").read_text(encoding="utf-8"))
-    sys.stdout.write(f"{count} hostile requests: {dict(sorted(answers.items()))}, {deeds}\n")
+    done = {name: dict(Counter(found)) for name, found in deeds.items()}
+    sys.stdout.write(f"{count} hostile requests: {dict(sorted(answers.items()))}, {done}\n")
 
     assert (deeds["written"], deeds["started"]) == ([], [])
     assert {one for one in deeds["dialled"] if not Path(one).is_relative_to(folder)} <= {"127.0.0.1"}

@@ -327,6 +327,10 @@ class VidraClient:
         read_reply(method, path, reply.status_code, found)
         return reply.status_code, found
 
+    def status_of(self, method: str, path: str, body: Any = None) -> int:
+        """Ask for something that may not be there; return the status alone."""
+        return self._http.request(method, path, json=body).status_code
+
     def listen(
         self, path: str, events: set[str], hear: Callable[[str, dict[str, Any]], None] | None = None
     ) -> Listener:

@@ -84,6 +84,14 @@ def test_every_websocket_wants_the_token(served: Shim) -> None:
         assert refused.value.response.status_code == 403
 
 
+def test_the_old_downloads_socket_is_not_there(served: Shim) -> None:
+    """Optional in the contract, and used by no released client: refused like any unknown socket."""
+    for path in ("/ws/downloads", "/ws/unknown"):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(served.socket_url(path))
+        assert refused.value.response.status_code == 403
+
+
 @pytest.mark.parametrize("shown", WRONG, ids=range(len(WRONG)))
 def test_a_wrong_token_is_a_401_with_the_same_body(served: Shim, shown: str) -> None:
     """API-02: whatever is wrong with it, nobody learns what."""
