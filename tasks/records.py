@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from vidra.media.interface import Listing, MediaEntry
+from vidra.media.interface import Listing, MediaEntry, Thumbnail
 from vidra.state.interface import Entry, EntryStatus, Job
 
 _KEPT = (
@@ -13,6 +14,8 @@ _KEPT = (
     "live_status", "view_count", "like_count", "extractor", "archive_key",
 )  # fmt: skip
 """Fields of a media entry that a stored entry holds in `extra`; the rest have fields of their own."""
+_PICTURES, _TAGS = "playlist_pictures", "playlist_tags"
+"""Facts of the list, in a job's metadata, that only its show's folder wants."""
 _PLACE = "place"
 """Place in its list, in `extra` where it is not the record's own index."""
 
@@ -74,6 +77,8 @@ def job_metadata(listings: Sequence[Listing]) -> dict[str, Any]:
         "is_playlist": is_playlist(listings),
         "playlist_id": first.id if first.is_playlist else None,
         "playlist_title": first.title if first.is_playlist else None,
+        _PICTURES: _pictures_of(first) if first.is_playlist else None,
+        _TAGS: list(first.tags) if first.is_playlist and first.tags else None,
         "playlist_entry_count": count if is_playlist(listings) else None,
         "uploader": source.uploader,
         "uploader_id": source.uploader_id,
@@ -98,7 +103,15 @@ def playlist_of(job: Job) -> Listing:
         uploader_id=known.get("uploader_id"),
         channel=known.get("channel"),
         channel_id=known.get("channel_id"),
+        description=known.get("description"),
+        thumbnails=tuple(Thumbnail(**picture) for picture in known.get(_PICTURES) or ()),
+        tags=tuple(known.get(_TAGS) or ()),
     )
+
+
+def _pictures_of(listing: Listing) -> list[dict[str, Any]] | None:
+    """Return the pictures of a list as a record keeps them, the best last; None if there are none."""
+    return [asdict(picture) for picture in listing.thumbnails] or None
 
 
 def is_playlist(listings: Sequence[Listing]) -> bool:

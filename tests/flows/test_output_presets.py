@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from tasks.episode_book import StoredBook
+from tasks.records import job_metadata
 from tests.flows.workshop import Workshop
+from vidra.engine.jobs.submission import submit
+from vidra.media.interface import Listing, Thumbnail
+from vidra.media.request import DownloadRequest
+from vidra.settings import load_settings
 from vidra.state.interface import JobStatus
 
 
@@ -42,3 +47,24 @@ def test_numbers_are_remembered_for_good(tmp_path: Path) -> None:
     later.close()
     assert again == given
     assert (given.order, other.order) == (2, 3)
+
+
+def test_a_list_s_pictures_survive_in_the_job(workshop: Workshop) -> None:
+    """Avatar, banner, tags and text of a channel, as the job keeps them, reach the show's folder."""
+    site = workshop.site
+    pictures = {"avatar_uncropped": site.url("/m/vid003.jpg"), "banner_uncropped": site.url("/m/vid004.jpg")}
+    channel = Listing(
+        url="https://example.org/list", is_playlist=True, entries=(), id="UC1", title="Pictured",
+        description="About it", tags=("local",),
+        thumbnails=tuple(Thumbnail(url=url, id=name) for name, url in pictures.items()),
+    )  # fmt: skip
+    with workshop.state() as state:
+        request = DownloadRequest(urls=(site.url("/pictured/feed-1.rss"),), preset="kodi-tv")
+        known = job_metadata([channel])
+        job = submit(request, settings=load_settings(), state=state, metadata=known)
+        state.jobs.update(job.job_id, metadata=known)
+    workshop.run(job)
+    show = workshop.root / "library" / "Pictured"
+    assert (show / "fanart.jpg").read_bytes() == site.file("m/vid004.jpg").read_bytes()
+    assert (show / "poster.jpg").read_bytes() == site.file("m/vid003.jpg").read_bytes()
+    assert "<tag>local</tag>" in (show / "tvshow.nfo").read_text()

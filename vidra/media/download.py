@@ -28,7 +28,12 @@ from vidra.media.verification import check_media
 from vidra.media.workspace import Workspace, stem_for
 
 PLAYLIST_TYPES: Final = frozenset({"playlist", "multi_video"})
-_CUTTING_STEPS: Final = frozenset({"ModifyChapters"})
+
+
+def shortens(options: MediaOptions) -> bool:
+    """Whether these options cut pieces out of what they download."""
+    steps = options.ydl_params.get("postprocessors") or ()
+    return any(step.get("remove_sponsor_segments") for step in steps)
 
 
 class AlreadyThereError(Exception):
@@ -214,9 +219,8 @@ class Download:
 
     def _is_cut(self, info: Mapping[str, Any]) -> bool:
         """Whether the announced length is not the length that was asked for."""
-        steps = self.terms.options.ydl_params.get("postprocessors") or ()
         return (
-            any(step.get("key") in _CUTTING_STEPS for step in steps)
+            shortens(self.terms.options)
             or info.get("section_start") is not None
             or info.get("section_end") is not None
             or bool(info.get("is_live"))

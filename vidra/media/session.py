@@ -18,7 +18,7 @@ from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import Refused, VerificationFailed
 from vidra.media.addresses import NetworkPolicy, check_url
 from vidra.media.disk_space import FreeBytes, free_bytes
-from vidra.media.download import PLAYLIST_TYPES, Download, Terms
+from vidra.media.download import PLAYLIST_TYPES, Download, Terms, shortens
 from vidra.media.entries import failed_entry, to_entry, to_listing, what_the_link_says
 from vidra.media.episodes import EpisodeBook, MemoryBook
 from vidra.media.failures import Phase, Situation, classify
@@ -299,7 +299,8 @@ class MediaSession:
         if not path.is_file():
             return None
         try:
-            contents = check_media(path, duration=entry.duration, wants_video=None, ffmpeg=self._terms.ffmpeg)
+            length = None if shortens(self._options) else entry.duration
+            contents = check_media(path, duration=length, wants_video=None, ffmpeg=self._terms.ffmpeg)
         except VerificationFailed:
             return None
         return DownloadedMedia(
