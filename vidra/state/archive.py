@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ class FileArchive(Archive):
     """One `extractor id` a line. What stands in the file is only ever added to, except by `remove`.
 
     Lines of others are taken in before every answer. Blank lines and Windows line ends are
-    tolerated; an unfinished last line is finished before the next key is written.
+    tolerated; an unfinished last line is finished before the next key is written. Beside our own lock,
+    which excludes other processes of ours, writing takes the one that yt-dlp takes: on the file itself.
     """
 
     def __init__(self, path: Path, *, lock_timeout: float = 10.0) -> None:
@@ -57,9 +59,16 @@ class FileArchive(Archive):
         with self._guard, self._lock:
             if key not in self._current():
                 return False
-            lines = self._path.read_bytes().splitlines(keepends=True)
-            kept = [line for line in lines if line.decode("utf-8", "replace").strip() != key]
-            atomic_write(self._path, b"".join(kept))
+            with self._path.open("rb") as old:
+                fcntl.flock(old, fcntl.LOCK_EX)
+                kept = [line for line in old if line.decode("utf-8", "replace").strip() != key]
+                atomic_write(self._path, b"".join(kept))
+                fcntl.flock(old, fcntl.LOCK_UN)
+                # A yt-dlp that waited for this lock writes into the file that was replaced just now.
+                fcntl.flock(old, fcntl.LOCK_EX)
+                late = old.read()
+            if late.strip():
+                self._append(late.decode("utf-8", "replace").strip())
             self._seen = None
             return True
 
@@ -87,6 +96,7 @@ class FileArchive(Archive):
         ensure_folder(self._path.parent)
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             size = os.fstat(descriptor).st_size
             unfinished = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
             try:

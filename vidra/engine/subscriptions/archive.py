@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,13 +136,14 @@ def take_over(
     not there.
     """
     done = TakenOver()
-    archive, found = archive_of(settings), []
+    archive, found = archive_of(settings), list[FoundItem]()
     for path in paths:
         for one in read_library(path.expanduser().absolute()):
             if isinstance(one, Unread):
                 done.unread.append(one)
             else:
                 found.append(one)
+    found = _each_file_once(found)
     known = archive.keys()
     fresh = {one.keys[0] for one in found if known.isdisjoint(one.keys)}
     done.items, done.new_keys = len({one.keys[0] for one in found}), len(fresh)
@@ -157,6 +158,29 @@ def take_over(
         if subscription is not None:
             holdings.claim(subscription, {one.keys[0] for one in found if one.media is not None})
     return done
+
+
+def _each_file_once(found: Iterable[FoundItem]) -> list[FoundItem]:
+    """Return the items so that no file is two of them, whatever keys different programs gave it.
+
+    Who knows our own key beside yt-dlp's says which it is; the others add theirs.
+    """
+    by_file: dict[Path, FoundItem] = {}
+    others: list[FoundItem] = []
+    for one in sorted(found, key=lambda one: -len(one.keys)):
+        if one.media is None:
+            others.append(one)
+            continue
+        first = by_file.setdefault(one.media, one)
+        keys = tuple(dict.fromkeys((*first.keys, *one.keys)))
+        by_file[one.media] = replace(
+            first,
+            keys=keys,
+            url=first.url or one.url,
+            title=first.title or one.title,
+            upload_date=first.upload_date or one.upload_date,
+        )
+    return [*by_file.values(), *others]
 
 
 def _holding(one: FoundItem, media: Path, subscription: str | None, now: str) -> Holding:
