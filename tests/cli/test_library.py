@@ -18,7 +18,9 @@ from vidra.settings.storage import StorageSettings
 def shelf(home: Path) -> None:
     """Know the library of one server that is not there any more."""
     with open_shelf(StorageSettings(data_dir=home / "data"), "home") as store:
-        Desk(store, plex_with_library()).sync()
+        fake = plex_with_library()
+        fake.add_playlist(77, "Evening", 1)
+        Desk(store, fake).sync()
 
 
 pytestmark = pytest.mark.usefixtures("shelf")
@@ -115,6 +117,35 @@ def test_statistics_count_by_kind(vidra: Vidra) -> None:
     """And what was watched of it."""
     page = json.loads(vidra("library", "stats", "--json").out)[0]
     assert (page["items"]["movie"], page["watched"]["movie"]) == (3, 1)
+
+
+def test_a_kind_that_is_none_is_answered_with_those_there_are(vidra: Vidra) -> None:
+    """An empty list would say that there is nothing of it."""
+    for command in (("ls",), ("search", "matrix"), ("recent",)):
+        said = vidra("library", *command, "--kind", "movies")
+        assert (said.code, "did you mean `movie`?" in said.err) == (2, True), said
+    assert "nothing found" in vidra("library", "search", "matrx").err
+
+
+def test_a_show_is_watched_with_its_episodes(vidra: Vidra) -> None:
+    """Shown so at once; the server is told of the show only."""
+    vidra("library", "watched", "home/2/show/1000")
+    page = json.loads(vidra("library", "ls", "--kind", "episode", "--watched", "--json").out)
+    assert page["total"] == 6
+    assert len(json.loads(vidra("library", "queue", "--json").out)) == 1
+    vidra("library", "unwatched", "home/2/season/1100")
+    page = json.loads(vidra("library", "ls", "--kind", "episode", "--watched", "--json").out)
+    assert page["total"] == 3
+
+
+def test_what_cannot_be_watched_is_refused(vidra: Vidra) -> None:
+    """A collection, a position beyond the end, a source that is none."""
+    assert "mark the items in it" in vidra("library", "watched", "home/playlists/playlist/77").err
+    said = vidra("library", "progress", "home/1/movie/1", "2:00:00")
+    assert (said.code, "1:40:00" in said.err) == (2, True)
+    said = vidra("library", "sync", "nosuch")
+    assert "no source `nosuch`" in said.err
+    assert "private Prefect server" not in said.err
 
 
 def test_a_wrong_position_says_what_is_expected(vidra: Vidra) -> None:

@@ -25,7 +25,7 @@ def test_a_first_sync_knows_every_film_show_season_and_episode(desk: Desk[FakePl
     assert set(desk.items("movie")) == {"The Matrix", "Alien", "Brazil"}
     assert (len(desk.items("season")), len(desk.items("episode"))) == (2, 6)
     assert desk.items()["The Matrix"]["key"] == "1/movie/1"
-    assert {s["title"] for s in desk.store.all(SECTIONS)} == {"Films", "Series"}
+    assert {s["title"] for s in desk.store.all(SECTIONS)} == {"Films", "Series", "Playlists"}
     assert any(row["kind"] == "continue_watching" for row in desk.store.all(ROWS))
     assert status.difference == {"added": 12}
     assert sum(status.totals.values()) == sum(status.done.values()) == 12

@@ -207,6 +207,8 @@ def show_items(library: Library, items: Sequence[Shown], *, as_json: bool, total
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
     typer.echo("\n".join(columns(ITEM_HEADER, [item_row(shown) for shown in items], width=output_width())))
+    if not items:
+        typer.echo("nothing found", err=True)
     if total is not None and total > len(items):
         typer.echo(f"{len(items)} of {total}; --limit and --offset show others", err=True)
     for line in freshness(sources):

@@ -13,11 +13,12 @@ from vidra.cli.exit_codes import ExitCode
 from vidra.cli.flow_request import run_flow
 from vidra.cli.invocation import Invocation
 from vidra.cli.library_pages import QUEUE_HEADER, queue_row
+from vidra.cli.progress.wording import duration
 from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library.acting import drop, mark, queued, rate, record_changes, report
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue
-from vidra.errors import UsageError
+from vidra.errors import SourceNotFound, UsageError
 from vidra.library.rows import Shown
 from vidra.library.status import SyncState
 from vidra.library.watching import WatchChange
@@ -25,6 +26,7 @@ from vidra.library.watching import WatchChange
 app = typer.Typer()
 
 FLOW = "library-sync"
+_SLACK_MS = 60_000  # a player's idea of the length may differ a little
 Items = Annotated[list[str], typer.Argument(metavar="ITEM", help="As the lists name it, or an external id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Leave it to the running engine; do not wait.")]
@@ -85,7 +87,15 @@ def progress(
 ) -> None:
     """Say how far an item was played; from nine tenths on it counts as watched."""
     at = _milliseconds(position)
-    _record(ctx, [item], lambda shown: report(shown, at, clock=SYSTEM_CLOCK), as_json=as_json)
+
+    def made(shown: Shown) -> WatchChange:
+        """Refuse what is beyond the end: a slip of the finger would count as watched."""
+        length = shown.record.get("duration_ms")
+        if length and at > length + _SLACK_MS:
+            raise UsageError(f"position {position!r}: the item is {duration(length / 1000)} long")
+        return report(shown, at, clock=SYSTEM_CLOCK)
+
+    _record(ctx, [item], made, as_json=as_json)
 
 
 @app.command("rate")
@@ -144,6 +154,7 @@ def _record(
 def _sync(
     ctx: typer.Context, sources: Sequence[str] | None, request: dict[str, Any], *, detach: bool, as_json: bool
 ) -> None:
+    _check_sources(ctx, sources or ())
     asked = {"sources": list(sources) if sources else None} | request
     code, words = run_flow(Invocation.of(ctx), FLOW, asked, detach=detach)
     states = {} if detach else _states(ctx, sources)
@@ -154,6 +165,16 @@ def _sync(
     dry = request.get("dry_run") or request.get("push_only")
     partial = any(one["state"] == SyncState.PARTIAL.value for one in states.values()) and not dry
     raise typer.Exit(ExitCode.PARTIAL if partial and code == ExitCode.OK else code)
+
+
+def _check_sources(ctx: typer.Context, sources: Sequence[str]) -> None:
+    """Raise `SourceNotFound` before anything is started for a source that is none."""
+    from vidra.engine.library.deploying import source_ids  # noqa: PLC0415 - reading must stay fast
+
+    known = source_ids(Invocation.of(ctx).settings()) if sources else ()
+    for source in sources:
+        if source not in known:
+            raise SourceNotFound(source, known)
 
 
 def _states(ctx: typer.Context, sources: Sequence[str] | None) -> dict[str, Any]:
@@ -168,7 +189,7 @@ def _states(ctx: typer.Context, sources: Sequence[str] | None) -> dict[str, Any]
 
 def _milliseconds(text: str) -> int:
     parts = text.split(":")
-    if len(parts) > 3 or not all(part.isdecimal() for part in parts):
+    if len(parts) > 3 or not all(part.isdecimal() for part in parts) or any(int(p) > 59 for p in parts[1:]):
         raise UsageError(f"position {text!r}: expected `1:02:03`, `12:30` or seconds")
     seconds = 0
     for part in parts:

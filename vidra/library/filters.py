@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Final
 
+from vidra.errors import UsageError
 from vidra.library.catalogue import Record, episode_order
 from vidra.library.identity import folded
 
@@ -25,6 +28,23 @@ class Order(StrEnum):
     """Last watched first."""
 
 
+KINDS: Final = (
+    "movie", "show", "season", "episode", "video", "artist", "album", "track", "photo", "collection",
+    "playlist",
+)  # fmt: skip
+"""What an item can be."""
+
+
+def known_kinds(kinds: Iterable[str]) -> frozenset[str]:
+    """Return the kinds; raise `UsageError` naming those there are for any other word."""
+    wanted = frozenset(kinds)
+    for word in sorted(wanted.difference(KINDS)):
+        near = next(iter(difflib.get_close_matches(word, KINDS, n=1)), None)
+        hint = f"; did you mean `{near}`?" if near else ""
+        raise UsageError(f"kind `{word}`: expected {', '.join(f'`{one}`' for one in KINDS)}{hint}")
+    return wanted
+
+
 TOP_KINDS = frozenset({"movie", "show", "artist", "video", "photo", "collection", "playlist"})
 """What a list shows unless somebody asks for a kind: not the parts of shows and albums."""
 
@@ -41,6 +61,10 @@ class Wanted:
     below: str | None = None
     """Server id of the show, season, artist or album the items belong to."""
     order: Order = Order.TITLE
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that no item is of: an empty list would say that there is nothing."""
+        known_kinds(self.kinds)
 
     def fits(self, record: Record) -> bool:
         """Whether the item is among the wanted ones."""

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from vidra.clock import Clock
+from vidra.errors import UsageError
 from vidra.library.pages import label
 from vidra.library.records import ITEMS, with_watch
 from vidra.library.rows import Shown
 from vidra.library.watching import CHANGES, ChangeState, WatchChange, change_key, folded_in, seen_here
 from vidra.state.keyed import KeyedStore, Put, Tables
 
+_HOLDERS: Final = frozenset({"show", "season"})
+_WATCHED: Final = frozenset({"movie", "episode", "video", "track", *_HOLDERS})
+
 
 def mark(shown: Shown, *, watched: bool, clock: Clock) -> WatchChange:
-    """Return the change that marks an item."""
+    """Return the change that marks an item; a show or season with all that is below it.
+
+    Raises `UsageError` for what cannot be watched.
+    """
+    if shown.record["kind"] not in _WATCHED:
+        raise UsageError(f"a {shown.record['kind']} is not watched: mark the items in it")
     return _change(shown, watched=watched, watched_at=_now(clock))
 
 
@@ -28,6 +37,14 @@ def report(shown: Shown, position_ms: int, *, at: int | None = None, clock: Cloc
 def rate(shown: Shown, rating: float, *, clock: Clock) -> WatchChange:
     """Return the change that rates an item, 0 to 10."""
     return _change(shown, rating=rating, rated_at=_now(clock))
+
+
+def pending_items(queue: KeyedStore, shelf: KeyedStore, source: str) -> set[str]:
+    """Return the keys of the source's items whose watch state is still on its way to the server."""
+    changed = {change.item: change for change in queued(queue, source)}
+    wide = {key for key, change in changed.items() if change.watched is not None}
+    below = [record["key"] for key in wide for record in _below(shelf, shelf.get(ITEMS, key))]
+    return {*changed, *below}
 
 
 def record_changes(queue: KeyedStore, shelf: KeyedStore, changes: Sequence[WatchChange]) -> None:
@@ -44,8 +61,14 @@ def record_changes(queue: KeyedStore, shelf: KeyedStore, changes: Sequence[Watch
     def showing(tables: Tables) -> Iterable[Put]:
         for change in changes:
             record = tables.get(ITEMS, change.item)
-            if record is not None:
-                yield ITEMS, change.item, _shown(record, folded_in(None, change))
+            if record is None:
+                continue
+            yield ITEMS, change.item, _shown(record, folded_in(None, change))
+            if change.watched is not None:
+                only_mark = folded_in(None, change).model_copy(update={"rating": None})
+                for one in _below(tables, record):
+                    if bool(one.get("watched")) != change.watched:
+                        yield ITEMS, one["key"], _shown(one, only_mark)
 
     queue.transact(lambda tables: list(folding(tables)))
     shelf.transact(lambda tables: list(showing(tables)))
@@ -84,6 +107,15 @@ def retarget(queue: KeyedStore, source: str, moves: Sequence[tuple[str, str]]) -
 def drop(queue: KeyedStore, keys: Iterable[str]) -> None:
     """Forget queued changes."""
     queue.put([(CHANGES, key, None) for key in keys])
+
+
+def _below(tables: Tables, record: Mapping[str, Any] | None) -> Iterable[Mapping[str, Any]]:
+    """Yield the seasons and episodes of a show or season."""
+    if record is None or record["kind"] not in _HOLDERS:
+        return
+    for one in tables.all(ITEMS):
+        if record["id"] in {one.get("show"), one.get("parent")} and one["section"] == record["section"]:
+            yield one
 
 
 def _change(shown: Shown, **fields: object) -> WatchChange:

@@ -11,6 +11,7 @@ from vidra.engine.library.collecting import rare_collections
 from vidra.engine.library.shelves import open_shelf, shelf_ids
 from vidra.errors import ItemNotFound, UsageError
 from vidra.library.catalogue import Catalogue
+from vidra.library.filters import known_kinds
 from vidra.library.records import ITEMS, ROWS, SECTIONS, SYNC
 from vidra.library.rows import Shown, SourceRows, continue_watching, on_deck, recently_added, works
 from vidra.library.status import STATUS_KEY, SyncStatus
@@ -114,10 +115,11 @@ class Library:
         self, text: str, *, source: str | None = None, kinds: Iterable[str] = (), limit: int = 50
     ) -> Sequence[Shown]:
         """Return what fits the text best, of every source in turn."""
+        wanted = known_kinds(kinds)
         found = [
             [Shown(source=shelf.source, record=record) for record in records]
             for shelf in self.shelves(source)
-            if (records := shelf.catalogue.search(text, limit=limit, kinds=frozenset(kinds)))
+            if (records := shelf.catalogue.search(text, limit=limit, kinds=wanted))
         ]
         return _in_turn(found)[:limit]
 
@@ -142,7 +144,7 @@ class Library:
     ) -> Sequence[Shown]:
         """Return what is new, without duplicates between sources."""
         shelves = [shelf.rows for shelf in self.shelves(source)]
-        return recently_added(shelves, kinds=frozenset(kinds), limit=limit)
+        return recently_added(shelves, kinds=known_kinds(kinds), limit=limit)
 
     def close(self) -> None:
         """Let go of everything."""
