@@ -11,12 +11,11 @@ from typing import Any, Final, Self
 from prefect.events import emit_event
 
 from tasks.artifacts import leave_table
+from tasks.followed_sources import follow_sources
 from tasks.reporting import RunLogger
 from tasks.source_notices import due_notices
 from tasks.telling import tell
-from vidra.clock import SYSTEM_CLOCK
 from vidra.engine.library.asking import push_to_reached
-from vidra.engine.library.forgetting import follow_configured
 from vidra.engine.sources.access import SourceRoom, open_sources, standing_of
 from vidra.engine.sources.checks import Checked, check_sources
 from vidra.engine.sources.refreshing import ask_for_refresh, waiting_for
@@ -45,7 +44,7 @@ class ConnectionWork:
         """Open state, pool and credentials; bring declared sources up to date."""
         settings = load_settings()
         state = self._stack.enter_context(open_configured_state(settings.storage))
-        await asyncio.to_thread(follow_configured, settings, state.sources, clock=SYSTEM_CLOCK)
+        await follow_sources(settings, state.sources, run_logger=self._logger)
         self.room = await self._stack.enter_async_context(open_sources(settings, state.sources))
         return self
 

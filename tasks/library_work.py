@@ -15,15 +15,16 @@ from prefect.client.schemas.objects import State as FlowState
 from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
+from tasks.followed_sources import follow_sources
 from tasks.library_gaps import fill_gaps
 from tasks.library_push import Pushed, push_changes
 from tasks.library_sync import SourceSync, record_failure, sync_source
 from tasks.reporting import RunLogger
 from tasks.retry_policy import TaskPolicy, only_try_later
 from vidra.clock import SYSTEM_CLOCK, iso
-from vidra.engine.library.acting import queued, retarget
+from vidra.engine.library.acting import pending_items, retarget
 from vidra.engine.library.exchanging import exchange_watched
-from vidra.engine.library.forgetting import follow_configured, forget_strays
+from vidra.engine.library.forgetting import forget_strays
 from vidra.engine.library.reading import Library
 from vidra.engine.library.shelves import open_queue, open_shelf, push_lock, sync_lock
 from vidra.engine.library.watch_book import ShelfWatchBook
@@ -170,7 +171,7 @@ class LibraryWork:
             full=self.request.full,
             dry_run=dry_run,
             accept_deletions=self.request.accept_deletions,
-            pending={change.item for change in queued(self.queue, source)},
+            pending=pending_items(self.queue, shelf, source),
             on_move=lambda moves: retarget(self.queue, source, moves),
         )
         policy = section_policy(library)
@@ -284,7 +285,7 @@ async def open_library(request: LibrarySyncRequest, *, run_logger: RunLogger) ->
     settings = load_settings()
     async with AsyncExitStack() as stack:
         state = stack.enter_context(open_configured_state(settings.storage))
-        await asyncio.to_thread(follow_configured, settings, state.sources, clock=SYSTEM_CLOCK)
+        await follow_sources(settings, state.sources, run_logger=run_logger)
         known = {source.source_id for source in state.sources.list()}
         await asyncio.to_thread(forget_strays, settings, known)
         room = await stack.enter_async_context(open_sources(settings, state.sources))

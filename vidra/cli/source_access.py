@@ -30,10 +30,13 @@ async def sources_opened(settings: Settings) -> AsyncIterator[SourceRoom]:
     from vidra.clock import SYSTEM_CLOCK  # noqa: PLC0415 - `vidra --help` must stay fast
     from vidra.engine.library.forgetting import follow_configured  # noqa: PLC0415 - the same
     from vidra.engine.sources.access import open_sources  # noqa: PLC0415 - the same
+    from vidra.engine.sources.schedules import apply_if_running  # noqa: PLC0415 - the same
     from vidra.state import open_configured_state  # noqa: PLC0415 - the same
 
     with open_configured_state(settings.storage) as state:
-        follow_configured(settings, state.sources, clock=SYSTEM_CLOCK)
+        followed = follow_configured(settings, state.sources, clock=SYSTEM_CLOCK)
+        if followed.added or followed.removed:
+            await asyncio.to_thread(apply_if_running, settings)
         async with open_sources(settings, state.sources) as room:
             yield room
 
