@@ -13,6 +13,7 @@ from tasks.artifacts import publish_downloads
 from tasks.job_work import JobWork
 from tasks.refresh import announce_downloads
 from tasks.retry_policy import retry_policy
+from tasks.tmdb_notes import add_notes
 from vidra.errors import Cancelled, LeftOut, MediaError, Refused, SitePaused
 from vidra.media.interface import DownloadedMedia, LogLevel
 from vidra.state.interface import Entry
@@ -52,6 +53,7 @@ async def carry_out(work: JobWork, *, slots: asyncio.Semaphore | None = None) ->
     """Download what the job's stored entries ask for, record how it ended, and tell who wants to know."""
     work.begin()
     await download_entries(work, slots=slots)
+    await add_notes(work)
     work.finish()
     await announce_downloads(work)
     await publish_downloads(work.job_id, work.entries())

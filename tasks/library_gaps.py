@@ -98,7 +98,7 @@ async def fill_gaps(settings: Settings, source: str, run_logger: RunLogger) -> s
     """
     shelf = open_shelf(settings.storage, source)
     try:
-        async with open_desk(settings, run_logger) as desk:
+        async with open_desk(settings, say=run_logger.info) as desk:
             asked = await GapFiller(desk).fill(shelf, most=settings.tmdb.per_sync)
     except AuthRequired as error:
         return redact(str(error))

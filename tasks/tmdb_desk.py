@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from tasks.reporting import RunLogger
 from vidra.engine.library.tmdb_cache import TmdbCache, open_tmdb_cache
 from vidra.engine.library.tmdb_key import tmdb_key
 from vidra.engine.library.tmdb_pace import TmdbPace, tmdb_limit
@@ -84,8 +83,8 @@ class TmdbDesk:
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings, run_logger: RunLogger) -> AsyncIterator[TmdbDesk]:
-    """Yield a desk for the owner's key; raise `AuthRequired` without one."""
+async def open_desk(settings: Settings, *, say: Callable[[str], None]) -> AsyncIterator[TmdbDesk]:
+    """Yield a desk for the owner's key; raise `AuthRequired` without one. `say` hears of trouble."""
     key = await asyncio.to_thread(tmdb_key, settings)
     if key is None:
         raise AuthRequired(
@@ -97,7 +96,7 @@ async def open_desk(settings: Settings, run_logger: RunLogger) -> AsyncIterator[
         try:
             await pace.prepare()
         except httpx.HTTPError as error:
-            run_logger.info("TMDB is asked at this run's own pace: %s", error)
+            say(f"TMDB is asked at this run's own pace: {error}")
         await asyncio.to_thread(cache.clean)
         async with open_tmdb(key, base=wanted.url, language=wanted.language) as tmdb:
             yield TmdbDesk(tmdb, cache, pace, language=wanted.language)

@@ -103,16 +103,17 @@ def _document(
     element = ET.Element(root)
     for name, value in fields:
         if value is not None and value != "":
-            ET.SubElement(element, name).text = _text(str(value), basic_plane=basic_plane)
+            ET.SubElement(element, name).text = legal_text(str(value), basic_plane=basic_plane)
     kind, value = identity
     if value:
-        unique = ET.SubElement(element, "uniqueid", type=_text(kind, basic_plane=True), default="true")
-        unique.text = _text(value, basic_plane=basic_plane)
+        unique = ET.SubElement(element, "uniqueid", type=legal_text(kind, basic_plane=True), default="true")
+        unique.text = legal_text(value, basic_plane=basic_plane)
     ET.indent(element)
     text: bytes = ET.tostring(element, encoding="utf-8", xml_declaration=True)
     return text + b"\n"
 
 
-def _text(value: str, *, basic_plane: bool) -> str:
+def legal_text(value: str, *, basic_plane: bool) -> str:
+    """Return the text without what XML, or with `basic_plane` an older database, does not take."""
     legal = _FORBIDDEN.sub("", value)
     return _BEYOND_BASIC.sub("", legal) if basic_plane else legal

@@ -65,6 +65,8 @@ class Publication:
     numbers: Numbers = Numbers.DATE
     show: str | None = None
     """Title of the show; None takes that of the list, else the channel's, else the uploader's."""
+    tmdb: str | None = None
+    """What The Movie Database calls it, as `movie/603` or `tv/1396`; its words fill gaps in NFO files."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Publication:
@@ -75,4 +77,5 @@ class Publication:
             artwork=Artwork(values.get("artwork") or Artwork.NONE),
             numbers=Numbers(values.get("episode_numbers") or Numbers.DATE),
             show=values.get("show"),
+            tmdb=values.get("tmdb"),
         )

@@ -143,6 +143,7 @@ _PUBLICATION = (
     allowed("artwork", kinds.choice(*Artwork, off=True)),
     allowed("episode_numbers", kinds.choice(*Numbers)),
     allowed("show", kinds.text(r"[^\x00-\x1f\x7f]+", "the title of a show", longest=200)),
+    allowed("tmdb", kinds.text(r"(?:movie|tv)/[0-9]{1,12}", "a page of TMDB such as movie/603 or tv/1396")),
 )
 
 MEDIA_ROWS: tuple[Option, ...] = (*_SELECTION, *_CONVERSION, *_SIDECARS, *_PUBLICATION)
