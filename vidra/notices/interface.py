@@ -28,7 +28,7 @@ class Notice:
 
     event: NoticeEvent
     subject: str
-    """`subscription:NAME`, `job:ID`, `site:HOST`, `backend:NAME` or `source:ID`."""
+    """`subscription:NAME`, `job:ID`, `site:HOST`, `backend:NAME`, `source:ID` or `flow:NAME`."""
     title: str
     text: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)

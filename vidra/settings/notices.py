@@ -97,7 +97,7 @@ class ChannelSettings(Section):
         Field(
             default=(),
             description="Whom it is about: patterns matched with `subscription:NAME`, `job:ID`, `site:HOST`, "
-            "`backend:NAME`, `source:ID`; empty: all.",
+            "`backend:NAME`, `source:ID`, `flow:NAME`; empty: all.",
         )
     )
     digest: Seconds = Field(
