@@ -54,6 +54,11 @@ class Terminal:
             assert time.monotonic() < deadline, self._said.decode("utf-8", "replace")[-2000:]
             time.sleep(0.05)
 
+    @property
+    def screen(self) -> str:
+        """Everything that was shown so far."""
+        return self._said.decode("utf-8", "replace")
+
     def end(self, seconds: float) -> int:
         """Wait for the command to end; return its exit code."""
         try:
