@@ -28,10 +28,11 @@ def films(shell: Shell) -> set[str]:
     return {item["title"] for item in page["items"]}
 
 
-def deployments(shell: Shell) -> set[str]:
-    """Return the names of the deployments that have a schedule."""
-    page: list[dict[str, Any]] = json.loads(shell.run("flow", "ls", "--json").stdout)
-    return {one["deployment"].rpartition("/")[2] for one in page if one["schedules"]}
+def what_deploying_would_do(shell: Shell) -> dict[str, str]:
+    """Return what would become of each deployment of a source; nothing of one that is not there."""
+    page: list[dict[str, Any]] = json.loads(shell.run("deploy", "--dry-run", "--json").stdout)
+    named = {str(one.get("deployment")).rpartition("/")[2]: str(one["change"]) for one in page}
+    return {name: kind for name, kind in named.items() if name.startswith("library-sync-")}
 
 
 def ready(shell: Shell, url: str, library: str) -> None:
@@ -48,25 +49,45 @@ def ready(shell: Shell, url: str, library: str) -> None:
 
 
 @pytest.mark.slow
-def test_an_engine_syncs_at_its_start_after_downloads_and_by_schedule(shell: Shell) -> None:
-    """Each by itself: nothing is asked for by hand."""
+def test_an_engine_syncs_at_its_start_and_after_downloads(shell: Shell) -> None:
+    """By itself: the schedule is an hour away, and nothing is asked for by hand."""
     fake = plex_with_library()
     fake.add_section("3", "All", "movie", str(shell.root / "library"))
     with served(fake.app()) as plex:
         ready(shell, plex.url, "{interval: 3600}")
         shell.up()
         until(lambda: films(shell) == {"The Matrix", "Alien", "Brazil"}, shell)
-        fake.add("3", "movie", 9, "Downloaded", addedAt=int(time.time()), updatedAt=int(time.time()))
         done = shell.download("/v/vid001.html", "--quiet")
         assert done.returncode == 0, done.stderr
+        (job,) = shell.jobs()
+        until(lambda: bool(fake.refreshed), shell)
+        now = int(time.time())
+        fake.add("3", "movie", 9, "Downloaded", file=job["main_file"], addedAt=now, updatedAt=now)
         until(lambda: "Downloaded" in films(shell), shell)
-        assert fake.refreshed, "the server was told of the file first"
         shell.down()
 
 
 @pytest.mark.slow
+def test_the_schedule_of_a_source_goes_with_it_from_the_configuration(shell: Shell) -> None:
+    """Within one connection check of the running engine, without `vidra deploy`; and a new one comes."""
+    attic = "sources: {attic: {type: local, folders: [{path: %s}]}}\n"
+    before = shell.config.read_text()
+    shell.config.write_text(before + attic % shell.root)
+    shell.up()
+    assert what_deploying_would_do(shell) == {"library-sync-attic": "keep"}
+    shell.config.write_text(before + attic.replace("attic", "cellar") % shell.root)
+    until(lambda: what_deploying_would_do(shell) == {"library-sync-cellar": "keep"}, shell, 90)
+    shell.config.write_text(before)
+    until(lambda: what_deploying_would_do(shell) == {}, shell, 90)
+    shell.down()
+
+
+@pytest.mark.slow
 def test_what_is_watched_offline_arrives_once_the_server_is_back(shell: Shell) -> None:
-    """Queued while it is away; sent after the connection check has reached it again, without a sync."""
+    """Queued while it is away; sent after the connection check has reached it again, without a sync.
+
+    Before that, the source's own schedule is seen at work.
+    """
     fault = Faulty((fake := plex_with_library()).app())
     with served(fault) as plex:
         ready(shell, plex.url, "{interval: 3600, sources: {home: {interval: 5}}}")
