@@ -98,3 +98,22 @@ async def test_the_last_words_of_a_crash_are_shown_with_it(desk: Desk) -> None:
     assert "last exit   exit code 3" in shown.stdout
     assert "err leaving as told" in log.stdout
     assert desk.feed("backend-notice")[0].facts["evidence"][-1] == "leaving as told"
+
+
+@pytest.mark.long
+async def test_older_pieces_of_a_long_log_can_be_read(desk: Desk) -> None:
+    """Item 6: past 10 MB a new piece begins, nothing is lost in between, and each is shown by its name."""
+    talk = "import time; [print('%07d' % n, 'x' * 990) for n in range(10_500)]; time.sleep(300)"
+    desk.declare(command=[sys.executable, "-S", "-u", "-c", talk], **ALONE)
+    logs = desk.shell.data / "logs"
+    async with desk.supervised() as supervisor:
+        await until(lambda: any("0010499" in line for line in supervisor.tail("api")), limit=30)
+        (older,) = logs.glob("api-*.1.log")
+        shown = await desk.run("backend", "logs", "api", "--piece", older.name, "-n", "1")
+        newest = (logs / "api.log").read_text().splitlines()
+        elsewhere = await desk.run("backend", "logs", "api", "--piece", "../vidra.yaml")
+
+    assert 9_900_000 < older.stat().st_size <= 10_000_000
+    last = int(shown.stdout.split()[2])
+    assert int(newest[0].split()[2]) == last + 1
+    assert elsewhere.returncode == 2
