@@ -206,7 +206,8 @@ def kill_and_come_back(shell: Shell, *, times: int, seed: int) -> None:
         before, alive = alive, copies(shell)
         assert len(alive) == 1, "the back end lives on, once"
         assert before in ([], alive), "it is the same one"
-        wait_until(lambda: shell.processes() == [], 10)  # our own parts died with it
+        _, left = psutil.wait_procs(shell.processes(), timeout=10)
+        assert [process.cmdline() for process in left] == [], "our own parts died with it"
     shell.up()
     wait_until(lambda: backends(shell)["api"]["state"] == "healthy", 30)
     assert copies(shell) == alive == [backends(shell)["api"]["pid"]], "no second copy"
