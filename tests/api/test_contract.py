@@ -390,6 +390,22 @@ def test_a_jobs_payloads_pass_the_clients_casts(served: Shim) -> None:
     assert room.names()[:3] == ["update(initial_sync)", "playlist_snapshot", "progress"]
 
 
+def test_a_job_that_was_never_identified_says_so_in_the_contracts_words(served: Shim) -> None:
+    """Section 4.2; what fails later, or was cancelled, is told as it is."""
+    add_job(served.state, "early", status=S.FAILED, error="gone")
+    add_job(served.state, "late", status=S.FAILED, error="gone", kind=JobKind.VIDEO)
+    add_job(served.state, "stopped", status=S.CANCELLED, error="gone")
+    room = Listener(served.socket_url("/ws/jobs/early"), JOB_EVENTS)
+    room.wait_for("update(initial_sync)")
+    room.close()
+    with served.client() as client:
+        told = {job["job_id"]: job["error"] for job in client.get("/api/jobs").json()["jobs"]}
+
+    early = "No se pudo generar la vista previa: gone"
+    assert told == {"early": early, "late": "gone", "stopped": "gone"}
+    assert room.payloads("update")[0]["error"] == early
+
+
 class _Previewer:
     async def preview(self, url: str, options: Any) -> Listing:
         del options

@@ -10,7 +10,7 @@ from vidra.api.client.preview import preview_object
 from vidra.api.client.progress import progress_object
 from vidra.api.client.values import shortened, text, whole, without_nulls
 from vidra.api.client.view import JobView
-from vidra.state.interface import ACTIVE, JobKind, JobStatus, LogLine
+from vidra.state.interface import ACTIVE, Job, JobKind, JobStatus, LogLine
 
 _TEXTS: Final = (
     "playlist_id", "playlist_title", "title", "thumbnail_url", "webpage_url", "original_url",
@@ -18,6 +18,7 @@ _TEXTS: Final = (
 )  # fmt: skip
 LINE_LIMIT: Final = 16_000
 """Characters of a log line that clients are sent; the flow run's log has the rest."""
+NOT_IDENTIFIED: Final = "No se pudo generar la vista previa: "
 WAITING: Final = "waiting_user_confirmation"
 _SHORT: Final = ("stage", "stage_name", "stage_status", "stage_percent", "percent", "message")
 
@@ -34,7 +35,7 @@ def job_object(view: JobView) -> dict[str, Any]:
         "creator": job.creator,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "error": job.error,
+        "error": error_text(job),
         "progress": progress or None,
         "metadata": _metadata(view, preview),
         "preview": preview or None,
@@ -65,6 +66,12 @@ def job_detail(view: JobView, options: Mapping[str, Any], logs: Sequence[LogLine
     if view.is_list:
         fields["playlist"] = playlist_object(view, entries=view.listed, whole=True)
     return without_nulls(fields)
+
+
+def error_text(job: Job) -> str | None:
+    """Return why the job failed; one whose content was never identified says so as the contract does."""
+    unknown = job.status is JobStatus.FAILED and job.kind is JobKind.UNKNOWN
+    return f"{NOT_IDENTIFIED}{job.error}" if unknown and job.error else job.error
 
 
 def short_job(view: JobView) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vidra.api.client.entry import entry_object, entry_progress
-from vidra.api.client.job import job_detail, job_object, log_line
+from vidra.api.client.job import error_text, job_detail, job_object, log_line
 from vidra.api.client.playlist import playlist_object, playlist_progress
 from vidra.api.client.progress import progress_event
 from vidra.api.client.reasons import INITIAL, PREVIEW_READY, UPDATED, became_known, reason_of
@@ -54,7 +54,7 @@ class JobRoom(RoomBase):
             "job_id": job.job_id,
             "status": job.status.value,
             "is_terminal": job.status in TERMINAL,
-            "error": job.error,
+            "error": error_text(job),
         }
         messages = [envelope("update", without_nulls(first | extra))]
         if self._view.is_list:
