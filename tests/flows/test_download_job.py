@@ -237,6 +237,19 @@ def test_a_list_waits_for_a_selection_without_a_run(workshop: Workshop) -> None:
     assert workshop.shelf() == ["Test clip 2： “Ü & ＜b＞” [vid002].mp4", "Test clip 4 [vid004].mp4"]
 
 
+def test_places_chosen_beforehand_are_all_that_is_downloaded(workshop: Workshop) -> None:
+    """A range may be wider than the list; places that do not exist fail the job and say what does."""
+    wide, wrong = (workshop.submit(workshop.site.url("/feed.rss")) for _ in range(2))
+    with workshop.state() as state:
+        state.jobs.update(wide.job_id, selection="1,3-9")
+        state.jobs.update(wrong.job_id, selection="9")
+    workshop.run(wrong)
+    assert (workshop.job(wrong.job_id).status, workshop.shelf()) == (JobStatus.FAILED, [])
+    assert "expected 1 to 4" in (workshop.job(wrong.job_id).error or "")
+    workshop.run(wide)
+    assert len(workshop.shelf()) == 3
+
+
 def test_a_job_that_is_to_be_cancelled_is_not_begun(workshop: Workshop) -> None:
     """A wish that came before the run got the lock counts."""
     job = workshop.submit(workshop.site.url("/v/vid001.html"))

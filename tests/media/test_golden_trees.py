@@ -45,7 +45,7 @@ def episodes(
 DATED = {"2023/123101": "Dated 1", "2024/010101": "Dated 2", "2024/010102": "Dated 3"}
 
 
-@pytest.mark.parametrize("preset", ["jellyfin-tv", "emby-tv", "kodi-tv"])
+@pytest.mark.parametrize("preset", ["emby-tv", "kodi-tv"])  # `emby-tv` is `jellyfin-tv` by another name
 def test_a_show_of_two_years_for_jellyfin_emby_and_kodi(studio: Studio, preset: str) -> None:
     """Golden: a season and its poster a year; two uploads of one day are numbered in their order."""
     publish(studio, preset, TWO_YEARS)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from typing import Any
 
 import pytest
 
 from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
-from vidra.engine.jobs.submission import submit
-from vidra.media.request import DownloadRequest
-from vidra.settings import load_settings
-from vidra.state import open_state
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -34,7 +31,10 @@ def test_subscriptions_work_without_an_engine(shell: Shell) -> None:
 
     assert "1 download, 1 later" in _said(shell, "subscription", "plan", "talks")
     assert shell.shelf() == []
-    assert "ok: 2 listed, 1 new, 1 downloaded" in _said(shell, "subscription", "run", "talks")
+    shown = _said(shell, "subscription", "run", "talks")
+    assert "Looking what is new: talks" in shown
+    assert "Test clip 1" in shown.partition("ok: 2 listed, 1 new, 1 downloaded")[0]
+    assert "ok: 2 listed, 1 new, 1 downloaded" in shown
     assert len(shell.shelf()) == 1
     (card,) = json.loads(_said(shell, "subscription", "ls", "--json"))
     assert (card["held"], card["last_run"]["result"], card["next_run"]) == (1, "ok", None)
@@ -46,13 +46,11 @@ def test_subscriptions_work_without_an_engine(shell: Shell) -> None:
     assert "did you mean `talks`?" in wrong.stderr
 
 
-def _waiting_job(shell: Shell) -> str:
-    settings = load_settings(config=shell.config, environ={})
-    state = open_state(shell.data)
-    request = DownloadRequest.model_validate({"urls": [shell.site.url("/feed.rss")]})
-    job = submit(request, settings=settings, state=state, asks_selection=True)
-    state.close()
-    return job.job_id
+def _waiting_job(shell: Shell, feed: str) -> str:
+    known = {job["job_id"] for job in shell.jobs()}
+    _said(shell, "flow", "run", "download-job", shell.site.url(feed), "--ask", "--detach")
+    (new,) = [job["job_id"] for job in shell.jobs() if job["job_id"] not in known and not job.get("creator")]
+    return str(new)
 
 
 def _job(shell: Shell, job_id: str) -> dict[str, object]:
@@ -70,8 +68,8 @@ def test_a_choice_survives_a_restart_and_a_schedule_runs_by_itself(shell: Shell)
         shell,
         f"  talks: {{urls: '{shell.site.url('/pages/feed-1.rss')}', schedule: {{interval: 5}}}}\n",
     )
-    chosen, unwanted = _waiting_job(shell), _waiting_job(shell)
     shell.up()
+    chosen, unwanted = _waiting_job(shell, "/feed.rss"), _waiting_job(shell, "/podcast.rss")
     for job_id in (chosen, unwanted):
         wait_until(partial(_waits, shell, job_id), 60)
     wait_until(lambda: any(job.get("creator") == "subscription:talks" for job in shell.jobs()), 60)
@@ -84,3 +82,26 @@ def test_a_choice_survives_a_restart_and_a_schedule_runs_by_itself(shell: Shell)
     assert unwanted not in [job["job_id"] for job in shell.jobs()]
     assert shell.run("job", "select", chosen, "all").returncode == 1
     assert len(shell.shelf()) == 3
+    _retries_and_drops_a_failed_entry(shell)
+
+
+def _retries_and_drops_a_failed_entry(shell: Shell) -> None:
+    """Only the failed one is tried again; once it is taken out, the tallies follow."""
+    known = {job["job_id"] for job in shell.jobs()}
+    _said(shell, "flow", "run", "download-job", shell.site.url("/odd/feed-one-bad.rss"), code=3)
+    (job_id,) = [job["job_id"] for job in shell.jobs() if job["job_id"] not in known]
+    media = len(shell.site.requests("/m/"))
+    assert "tries 1 again" in _said(shell, "job", "retry-entries", job_id, "1")
+    wait_until(lambda: len(_shown(shell, job_id)["flow_run_ids"]) == 2, 60)
+    wait_until(lambda: _job(shell, job_id)["status"] == "completed_with_errors", 60)
+
+    assert len(shell.site.requests("/m/")) == media
+    assert shell.run("job", "retry-entries", job_id, "2").returncode == 1
+    assert "took 1 out" in _said(shell, "job", "drop", job_id, "1")
+    assert [entry["status"] for entry in _shown(shell, job_id)["entries"]].count("removed") == 1
+    assert "3 completed, 1 removed" in _said(shell, "job", "show", job_id)
+
+
+def _shown(shell: Shell, job_id: str) -> dict[str, Any]:
+    page: dict[str, Any] = json.loads(_said(shell, "job", "show", job_id, "--json"))
+    return page

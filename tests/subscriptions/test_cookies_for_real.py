@@ -39,7 +39,7 @@ def shown(requests: Sequence[Request], containing: str = "") -> set[bool]:
     return {"session=good" in one.headers.get("cookie", "") for one in requests if containing in one.path}
 
 
-@pytest.mark.parametrize("url", NEEDED)
+@pytest.mark.parametrize("url", [NEEDED[0], pytest.param(NEEDED[1], marks=pytest.mark.long)])
 def test_never_means_never(studio: Studio, url: str) -> None:
     """What is refused stays refused, and no request has the cookie."""
     requests = run(studio, url, "never")
@@ -48,6 +48,7 @@ def test_never_means_never(studio: Studio, url: str) -> None:
     assert studio.shelf() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", NEEDED)
 def test_always_means_each_request(studio: Studio, url: str) -> None:
     """List, pages and files."""
@@ -74,6 +75,7 @@ def test_an_item_that_needs_them_gets_to_see_them_and_its_open_list_does_not(stu
     assert studio.last("talks").downloaded == 2
 
 
+@pytest.mark.long
 def test_cookies_that_do_not_help_leave_an_error_that_says_so(studio: Studio) -> None:
     """A session that has ended on the site: refused with cookies too, told as the site told it."""
     run(studio, "/f/cookieother,tag{}/pages/feed-2.rss", "when_needed")

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.cli.shell import Shell
+from tests.flows.workshop import ask_prefect
 from tests.subscriptions.studio import Studio
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -42,6 +43,8 @@ def test_a_run_ends_with_retention_and_the_next_fetches_nothing_again(studio: St
     assert foreseen["key"] in studio.archive()
     with studio.holdings() as holdings:
         assert list(holdings.tombstones()) == [foreseen["key"]]
+    tables = ask_prefect("/artifacts/filter", {"artifacts": {"key": {"any_": ["retention-talks"]}}})
+    assert any(foreseen["path"] in table["data"] for table in tables)
 
 
 def test_a_refused_retention_does_not_fail_the_downloads(studio: Studio) -> None:

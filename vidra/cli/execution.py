@@ -53,10 +53,8 @@ def execute(
     Enters and leaves the renderer's context. Raises `UsageError` subclasses before anything was
     started or stored.
     """
-    request = _request(parameters)
-    environment = engine_environment(settings)
-    if detach and environment is None:
-        raise EngineUnreachable("--detach needs a running engine: start `vidra up` first")
+    request = request_of(parameters)
+    environment = engine_for_detached(settings) if detach else engine_environment(settings)
     state = open_configured_state(settings.storage)
     try:
         job = resume_or_submit(request, settings=settings, state=state)
@@ -73,7 +71,16 @@ def execute(
         state.close()
 
 
-def _request(parameters: dict[str, object]) -> DownloadRequest:
+def engine_for_detached(settings: Settings) -> Mapping[str, str]:
+    """Return the running engine's environment; raise `EngineUnreachable` where none runs."""
+    environment = engine_environment(settings)
+    if environment is None:
+        raise EngineUnreachable("--detach needs a running engine: start `vidra up` first")
+    return environment
+
+
+def request_of(parameters: dict[str, object]) -> DownloadRequest:
+    """Return the request that these fields make; None counts as left out. Raises `UsageError`."""
     try:
         return DownloadRequest.model_validate({k: v for k, v in parameters.items() if v is not None})
     except ValidationError as error:
@@ -144,6 +151,8 @@ def _exit_code(state: State, job_id: str, outcome: FlowOutcome | None) -> int:
     status = job.status
     if job.dry_run and status in TERMINAL:  # it was stored for its plan only, which has been shown
         state.remove_job(job_id)
+    if job.selection_required:
+        return ExitCode.OK  # nothing waits inside a run for a person
     if status is JobStatus.PAUSED and job.resume_at is not None:
         return ExitCode.PARTIAL  # put off; an engine goes on by itself, and so does the same command
     if status is JobStatus.PAUSED and outcome is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +15,10 @@ from vidra.cli import flow_others, flow_runs
 from vidra.cli.catalogue import read_catalogue
 from vidra.cli.columns import columns, output_width
 from vidra.cli.completion import complete_preset
-from vidra.cli.invocation import Invocation, Verbosity
-from vidra.cli.options import parse_options
-from vidra.cli.progress import choose_display, is_terminal, open_renderer
+from vidra.cli.displays import open_display_for
+from vidra.cli.invocation import Invocation
+from vidra.cli.options import Choice, parse_options
+from vidra.cli.progress import Renderer
 from vidra.errors import UsageError
 
 
@@ -100,6 +100,13 @@ def download_job(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="PATH", help="Configuration file to use.")
     ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Let me choose from a list, now or with `vidra job select`.")
+    ] = False,
+    select: Annotated[
+        str | None,
+        typer.Option("--select", metavar="PLACES", help="Only these places of a list: `1-3,7`, or `all`."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="List what would be downloaded; download nothing.")
     ] = False,
@@ -125,8 +132,18 @@ def download_job(
         "dry_run": dry_run,
     }
     invocation = Invocation.of(ctx).overriding(config=config, quiet=quiet)
+    if ask and select is not None:
+        raise UsageError("--ask and --select exclude each other: what is selected needs no question")
+    choice = Choice(asks=ask, places=select)
     raise typer.Exit(
-        _run("download-job", parameters, invocation, as_json=as_json, dry_run=dry_run, detach=detach)
+        _run(
+            parameters,
+            invocation,
+            choice,
+            as_json=as_json,
+            dry_run=dry_run,
+            detach=detach,
+        )
     )
 
 
@@ -134,23 +151,31 @@ flow_others.add_to(run_app)
 
 
 def _run(
-    flow: str,
     parameters: dict[str, object],
     invocation: Invocation,
+    choice: Choice,
     *,
     as_json: bool,
     dry_run: bool,
     detach: bool,
 ) -> int:
-    """Open the display that fits, and run the flow in it."""
-    from vidra.cli.execution import execute  # noqa: PLC0415 - the settings and the engine are 0.4 s to import
+    """Run the flow in the display that fits."""
+    from vidra.cli.choosing import execute_chosen, is_interactive  # noqa: PLC0415 - settings and engine are 0.4 s to import
+    from vidra.cli.execution import execute  # noqa: PLC0415 - the same
 
-    display = choose_display(
-        json=as_json,
-        quiet=invocation.verbosity is Verbosity.QUIET,
-        terminal=is_terminal(sys.stdout, os.environ.get("TERM")),
-    )
-    verbose = invocation.verbosity >= Verbosity.VERBOSE
-    renderer = open_renderer(display, out=sys.stdout, err=sys.stderr, verbose=verbose, dry_run=dry_run)
+    def open_display() -> Renderer:
+        """Open the display."""
+        return open_display_for(invocation, as_json=as_json, dry_run=dry_run)
+
     os.environ.update(invocation.environment())  # the flow loads its settings by itself, wherever it runs
-    return execute(flow, parameters, settings=invocation.settings(), renderer=renderer, detach=detach)
+    settings = invocation.settings()
+    if not choice.asks and choice.places is None:
+        return execute("download-job", parameters, settings=settings, renderer=open_display(), detach=detach)
+    return execute_chosen(
+        parameters,
+        choice,
+        settings=settings,
+        open_display=open_display,
+        interactive=is_interactive() and not as_json,
+        detach=detach,
+    )

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vidra.cli import failures
+from vidra.cli.choosing import choose_here, existing
 from vidra.cli.completion import complete_job
+from vidra.cli.displays import open_display_for
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
 from vidra.cli.job_lookup import find_job
 from vidra.engine.jobs.commands import JobCommands
 from vidra.engine.jobs.entry_commands import ALL, LOCKED, EntryCommands, EntryResult, EntryTargets
-from vidra.engine.jobs.selection import ranges_of
 from vidra.engine.jobs.starters import starter_for
-from vidra.errors import UsageError
+from vidra.engine.lifecycle.running import engine_environment
 
 if TYPE_CHECKING:
     from vidra.state import State
@@ -43,11 +45,16 @@ def select(
     *,
     as_json: Json = False,
 ) -> None:
-    """Choose from a list that waits for it, and have the engine begin; once."""
+    """Choose from a list that waits for it, and begin; once.
+
+    The running engine does the work; without one it is done here.
+    """
+    if not as_json and (code := _select_here(ctx, job, places)) is not None:
+        raise typer.Exit(code)
 
     async def work(commands: EntryCommands, job_id: str, known: list[int]) -> EntryResult:
         """Choose the entries."""
-        chosen = None if places.strip().lower() == ALL else _existing(places, known)
+        chosen = None if places.strip().lower() == ALL else existing(places, known)
         return await commands.select(job_id, chosen)
 
     result = _tell(ctx, job, work, needs_engine="select")
@@ -58,13 +65,25 @@ def select(
     _show(result, said, as_json=as_json)
 
 
+def _select_here(ctx: typer.Context, job: str, places: str) -> int | None:
+    """Choose and download in this process; None where an engine runs."""
+    invocation = Invocation.of(ctx)
+    settings = invocation.settings()
+    if engine_environment(settings) is not None:
+        return None
+    with invocation.state() as state:
+        job_id = find_job(state, job).job_id
+    os.environ.update(invocation.environment())  # the flow loads its settings by itself
+    return choose_here(job_id, places, settings=settings, display=open_display_for(invocation, as_json=False))
+
+
 @app.command("retry-entries")
 def retry_entries(ctx: typer.Context, job: JobId, places: Places, *, as_json: Json = False) -> None:
     """Have the engine download failed entries of a finished list again, and only those."""
 
     async def work(commands: EntryCommands, job_id: str, known: list[int]) -> EntryResult:
         """Have the entries tried again."""
-        return await commands.retry(job_id, EntryTargets(indices=_existing(places, known)))
+        return await commands.retry(job_id, EntryTargets(indices=existing(places, known)))
 
     result = _tell(ctx, job, work, needs_engine="retry-entries")
     said = (
@@ -79,7 +98,7 @@ def drop(ctx: typer.Context, job: JobId, places: Places, *, as_json: Json = Fals
 
     async def work(commands: EntryCommands, job_id: str, known: list[int]) -> EntryResult:
         """Drop the entries."""
-        return await commands.remove(job_id, EntryTargets(indices=_existing(places, known)))
+        return await commands.remove(job_id, EntryTargets(indices=existing(places, known)))
 
     result = _tell(ctx, job, work, needs_engine=None)
     said = f"took {len(result.indices)} out of job {result.job_id}; files stay"
@@ -113,15 +132,6 @@ def _follows(result: EntryResult) -> str:
 
 def _places(state: State, job_id: str) -> list[int]:
     return [entry.index for entry in state.entries(job_id).all()]
-
-
-def _existing(places: str, known: list[int]) -> list[int]:
-    """Return the places that exist; a range may be wider than the list."""
-    ranges = ranges_of(places)
-    found = [index for index in known if any(index in one for one in ranges)]
-    if not found:
-        raise UsageError(f"none of the places `{places}` is in the list: expected 1 to {len(known)}")
-    return found
 
 
 def _show(result: EntryResult, said: str, *, as_json: bool) -> None:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from vidra.cli.columns import columns, output_width
 from vidra.cli.progress.sentences import entry_label, entry_state, figures, job_name
-from vidra.cli.progress.wording import clean, percent
+from vidra.cli.progress.wording import clean, duration, percent
 from vidra.redaction import redact, redact_url
 from vidra.state.interface import Entry, EntryStatus, Job, JobProgress, LogLine
 
@@ -66,7 +67,7 @@ def job_lines(
         "started": _moment(job.started_at),
         "finished": _moment(job.finished_at),
         "attempts": str(job.attempt),
-        "selection": job.selection or "",
+        "selection": how_to_choose(job) if job.selection_required else job.selection or "",
         "entries": _tally(entries),
     }
     yield from (f"{name:<10} {value}" for name, value in facts.items() if value)
@@ -78,6 +79,30 @@ def job_lines(
         for entry in entries
         if entry.status is EntryStatus.FAILED
     )
+    if job.selection_required:
+        yield from choice_lines(entries)
+
+
+def how_to_choose(job: Job) -> str:
+    """Return what a person types for a list that waits for a choice."""
+    return (
+        f"waits for a choice: `vidra job select {job.job_id} 1-3,7`, or `all`; "
+        f"`vidra job cancel {job.job_id}` forgets it"
+    )
+
+
+def choice_lines(entries: Sequence[Entry]) -> list[str]:
+    """Return the entries of a list as a table to choose from."""
+    rows = [
+        (
+            str(entry.index),
+            clean(entry.title or entry.url),
+            "" if entry.duration is None else duration(entry.duration),
+            str(entry.extra.get("upload_date") or ""),
+        )
+        for entry in entries
+    ]
+    return columns(("PLACE", "TITLE", "LENGTH", "PUBLISHED"), rows, width=output_width())
 
 
 def _tally(entries: Sequence[Entry]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from vidra.errors import OptionRefused
 
@@ -33,3 +34,13 @@ def _value(text: str) -> object:
     except ValueError:
         return text
     return text if isinstance(value, str) and not text.startswith('"') else value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What a command line says about the entries of a list."""
+
+    asks: bool = False
+    """Whether a person wants to see the list first."""
+    places: str | None = None
+    """`1-3,7` or `all`, as it was typed; None: nothing was said."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -124,8 +125,8 @@ def run_subscriptions(
     Ctrl-C stops cleanly; the next run goes on.
     Exit codes: 0 all went well, 1 all failed, 3 some failed, 130 interrupted.
     """
-    done, settings = _expand(ctx, names, {"yes": yes, "retry_failed": retry_failed, "max_items": max_items})
-    del settings
+    fields = {"yes": yes, "retry_failed": retry_failed, "max_items": max_items}
+    done, _ = _expand(ctx, names, fields, shown=not as_json)
     if as_json:
         shown = [{"name": name, **_note_json(note)} for name, note in done.notes.items()]
         _print_json({"flow_run_id": done.flow_run_id, "subscriptions": shown})
@@ -188,7 +189,11 @@ def _set_paused(ctx: typer.Context, names: Sequence[str], *, paused: bool) -> No
 
 
 def _expand(
-    ctx: typer.Context, names: Sequence[str] | None, fields: Mapping[str, object]
+    ctx: typer.Context,
+    names: Sequence[str] | None,
+    fields: Mapping[str, object],
+    *,
+    shown: bool = False,
 ) -> tuple[Expanded, Settings]:
     import os  # noqa: PLC0415 - as below
 
@@ -211,9 +216,26 @@ def _expand(
         if status.stage in NOTICES and invocation.verbosity > Verbosity.QUIET:
             typer.echo(NOTICES[status.stage], err=True)
 
-    with stopped_by_signals() as stop:
+    with _progress(invocation, settings, found, shown=shown), stopped_by_signals() as stop:
         done = expand(request, found, settings=settings, stop=stop, on_status=on_status)
     return done, settings
+
+
+@contextmanager
+def _progress(
+    invocation: Invocation, settings: Settings, names: Sequence[str], *, shown: bool
+) -> Iterator[None]:
+    """Show what is downloaded meanwhile, unless only the result is wanted."""
+    from vidra.cli.displays import open_display_for  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.cli.subscription_progress import SubscriptionFollower  # noqa: PLC0415 - as above
+    from vidra.state import open_configured_state  # noqa: PLC0415 - as above
+
+    if not shown:
+        yield
+        return
+    renderer = open_display_for(invocation, as_json=False)
+    with open_configured_state(settings.storage) as state, SubscriptionFollower(state, names, renderer):
+        yield
 
 
 def _show_plan(name: str, plan: Mapping[str, Any], *, every: bool) -> None:

@@ -64,7 +64,7 @@ class EntryCommands:
 
         Raises `UsageError` when none of the places exists.
         """
-        result, job = await asyncio.to_thread(self._select, job_id, indices)
+        result, job = await asyncio.to_thread(self.choose, job_id, indices)
         if job is None:
             return result
         started = await self._commands.start(job)
@@ -82,7 +82,11 @@ class EntryCommands:
         """Take entries out of a finished list; their files stay."""
         return await asyncio.to_thread(self._remove, job_id, targets)
 
-    def _select(self, job_id: str, indices: Collection[int] | None) -> tuple[EntryResult, Job | None]:
+    def choose(self, job_id: str, indices: Collection[int] | None) -> tuple[EntryResult, Job | None]:
+        """Do the first half of `select`: return the queued job, which nobody was asked to begin.
+
+        None instead of the job when there is nothing to choose any more. Blocks for a disk write.
+        """
         job = self._state.jobs.get(job_id)
         if job.status in TERMINAL:
             return EntryResult(job_id=job_id, status=job.status, done=False, reason=JOB_OVER), None

@@ -33,13 +33,15 @@ def submit(
     job_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     asks_selection: bool = False,
+    selection: str | None = None,
     subscription: str | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Job:
     """Check the request and store it as a new job, under `job_id` if one is given.
 
-    Raises `ValueError` if that id is taken. `subscription` names the one that it works for,
-    `facts` are further fields of its record.
+    With `asks_selection` the job of a list waits for a choice of entries once they are known; `selection`
+    is one that was made beforehand. `subscription` names the one that it works for, `facts` are further
+    fields of its record. Raises `ValueError` if that id is taken.
     Raises `OptionRefused`, `UrlRefused`, `PathRefused` or `UsageError` when it is wrong, and then
     nothing is stored; `StateError` when the disk does not play along.
     """
@@ -58,6 +60,7 @@ def submit(
         dry_run=request.dry_run,
         metadata=metadata or {},
         asks_selection=asks_selection,
+        selection=selection,
         subscription=subscription,
         **(facts or {}),
     )
@@ -68,20 +71,35 @@ def submit(
 
 
 def resume_or_submit(
-    request: DownloadRequest, *, settings: Settings, state: State, clock: Clock = SYSTEM_CLOCK
+    request: DownloadRequest,
+    *,
+    settings: Settings,
+    state: State,
+    clock: Clock = SYSTEM_CLOCK,
+    asks_selection: bool = False,
+    selection: str | None = None,
 ) -> Job:
     """Return the unfinished job that the same request made before, or a new one.
 
-    So the same command line, given again after Ctrl-C or a crash, goes on where it stopped. A job that
-    somebody is working on is left alone. Raises what `submit` raises.
+    So the same command line, given again after Ctrl-C or a crash, goes on where it stopped; one that waits
+    for a choice of entries is found whatever is chosen now. A job that somebody is working on is left
+    alone. Raises what `submit` raises.
     """
     if request.job_id is not None:
         return state.jobs.get(request.job_id)
     if not request.dry_run:
         for job in state.jobs.list(statuses=UNFINISHED):
-            if _is_same(job, request, state) and _is_free(job, state):
+            chosen_alike = job.selection_required or job.selection == selection
+            if chosen_alike and _is_same(job, request, state) and _is_free(job, state):
                 return state.jobs.update(job.job_id, desired=DesiredState.RUN)
-    return submit(request, settings=settings, state=state, clock=clock)
+    return submit(
+        request,
+        settings=settings,
+        state=state,
+        clock=clock,
+        asks_selection=asks_selection,
+        selection=selection,
+    )
 
 
 def _is_same(job: Job, request: DownloadRequest, state: State) -> bool:

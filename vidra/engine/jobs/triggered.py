@@ -93,4 +93,5 @@ def _stands_still(state: State, job_id: str) -> bool:
     except JobNotFound:
         return True
     stopped = job.desired is not DesiredState.RUN or job.resume_at is not None
-    return job.status in TERMINAL or (job.status is JobStatus.PAUSED and stopped)
+    waits = job.status is JobStatus.STARTING and job.selection_required
+    return job.status in TERMINAL or waits or (job.status is JobStatus.PAUSED and stopped)
