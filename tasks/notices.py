@@ -8,6 +8,7 @@ from typing import Final
 
 from tasks.job_work import JobWork
 from vidra.clock import SYSTEM_CLOCK
+from vidra.engine.jobs.resolution import subscription_of
 from vidra.engine.notices.notifying import asend
 from vidra.notices import Notice
 from vidra.settings.notices import NoticeEvent
@@ -19,19 +20,28 @@ _FAILURES: Final = frozenset({JobStatus.FAILED, JobStatus.COMPLETED_WITH_ERRORS}
 
 
 async def tell_end(work: JobWork, *, dry_run: bool) -> None:
-    """Tell the owner how a stand-alone job ended, with what was held back for the end of the run."""
-    notices = [] if dry_run else job_notices(work.job, work.entries())
+    """Tell the owner how a job ended that was worked on by itself, with what was held back for that.
+
+    What an interrupted run of a subscription left to do is told as the subscription's.
+    """
+    own = subscription_of(work.job.subscription, work.settings)
+    channels = None if own is None else own.notifications
+    notices = [] if dry_run else job_notices(work.job, work.entries(), channels=channels)
     await asend(notices, work.settings)
 
 
-def job_notices(job: Job, entries: Sequence[Entry]) -> list[Notice]:
+def job_notices(job: Job, entries: Sequence[Entry], *, channels: Sequence[str] | None = None) -> list[Notice]:
     """Return what there is to tell of a job; nothing while it is not over."""
     over = job.status in _FAILURES or job.status is JobStatus.COMPLETED
     if not over:
         return []
     title = str(job.metadata.get("title") or job.metadata.get("playlist_title") or f"job {job.job_id[:8]}")
     return run_notices(
-        f"job:{job.job_id}", title, entries, error=job.error if job.status in _FAILURES else None
+        f"subscription:{job.subscription}" if job.subscription else f"job:{job.job_id}",
+        job.subscription or title,
+        entries,
+        error=job.error if job.status in _FAILURES else None,
+        channels=channels,
     )
 
 

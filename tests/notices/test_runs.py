@@ -197,3 +197,16 @@ def test_the_command_line_stores_a_secret_and_tries_a_channel(shell: Shell) -> N
     assert taken.headers[SIGNATURE_HEADER] == signature(KEY, taken.headers[TIMESTAMP_HEADER], taken.body)
     assert [one["missing"] for one in listed] == [[], ["secret:nobody"]]
     assert KEY not in stored.stdout + stored.stderr + tried.stdout + tried.stderr
+
+
+def test_what_an_interrupted_run_left_is_told_as_its_subscription_s(studio: Studio) -> None:
+    """The job goes on by itself; only the channels that the subscription names hear of it."""
+    with Receiver() as receiver:
+        declare(studio, receiver, "/pages/feed-2.rss", notifications=["hook"])
+        job = studio.workshop.submit(studio.url("/pages/feed-1.rss"))
+        with studio.workshop.state() as state:
+            state.jobs.update(job.job_id, subscription="talks")
+        studio.workshop.run(job)
+        declare(studio, receiver, "/pages/feed-2.rss", notifications=["other"])
+        studio.run("talks")
+    assert events(receiver) == [[("downloaded", "subscription:talks")]]
