@@ -12,8 +12,9 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from vidra.clock import Clock
 from vidra.errors import BackendNotStarted, SupervisorError
+from vidra.supervisor.asking import Questioner
 from vidra.supervisor.diagnosis import missing_dependency, split_trace
-from vidra.supervisor.ending import AskToLeave, Ending
+from vidra.supervisor.ending import Ending
 from vidra.supervisor.happenings import (
     Act,
     Answer,
@@ -33,7 +34,7 @@ from vidra.supervisor.happenings import (
     Tick,
     Told,
 )
-from vidra.supervisor.health import Prober, revealed
+from vidra.supervisor.health import Prober
 from vidra.supervisor.identity import Identity
 from vidra.supervisor.interface import (
     BackendEvent,
@@ -107,7 +108,8 @@ class Runner:
         self.spec, self.book = spec, book
         self.teller = Teller(book, clock, publish)
         self.probes: deque[Probe] = deque(maxlen=_PROBES)
-        self._mark, self._prober, self._clock = mark, prober, clock
+        self._mark, self._clock = mark, clock
+        self._questioner = Questioner(spec, prober)
         self._memory = Memory(spec, records)
         self._machine = Machine(
             spec.timings,
@@ -299,8 +301,7 @@ class Runner:
     def _spawn(self) -> Happening:
         self.teller.evidence, self.teller.cause = (), None
         try:
-            if self.spec.health is not None:  # a start whose health nobody may ask after would be for nothing
-                revealed(self.spec.health.headers, self.spec)
+            self._questioner.prepare()
             if not self._launcher.reserve(self._record.port):
                 return PortTaken(reason="another program listens on the fixed port; it was left alone")
             self._start_process()
@@ -376,7 +377,7 @@ class Runner:
         self._handle(Exited(report=report, permanent=permanent, port_lost=lost))
 
     async def _end(self, *, hung: bool) -> None:
-        ask = None if hung else self._ask_to_leave()
+        ask = None if hung else self._questioner.please_leave(self.url, self._record.token)
         report = self._after_end(await self._new_ending(self._process).run(ask=ask, hung=hung))
         self.book.remark(f"ended by {report.ended_by} after {report.seconds:.1f} s: {report}")
         self._ending = False
@@ -384,16 +385,6 @@ class Runner:
 
     def _new_ending(self, process: Process | None) -> Ending:
         return Ending(process, mark=self._mark, timings=self.spec.timings)
-
-    def _ask_to_leave(self) -> AskToLeave | None:
-        url, path, token = self.url, self.spec.shutdown_path, self._record.token
-        if url is None or path is None:
-            return None
-
-        async def ask(limit: float) -> bool:
-            return await self._prober.post_shutdown(url + path, token, limit=limit)
-
-        return ask
 
     def _after_end(self, report: ExitReport) -> ExitReport:
         self._launcher.drain()
@@ -415,14 +406,7 @@ class Runner:
     async def _probe(self) -> None:
         process, health = self._process, self.spec.health
         assert health is not None  # noqa: S101 - the policy probes only what can be probed
-        url = health.url if "://" in health.url else f"{self.url or ''}{health.url}"
-        instance = self._record.instance if self.spec.owned else None
-        try:
-            asked = replace(health, headers=revealed(health.headers, self.spec))
-        except BackendNotStarted as missing:
-            probe = Probe(answer=Answer.BAD, detail=missing.reason)
-        else:
-            probe = await self._prober.ask(asked, url, instance=instance)
+        probe = await self._questioner.how_are_you(health, self.url, instance=self._record.instance)
         self._report(_Answered(process=process, probe=probe))
 
     def _on_answered(self, answered: _Answered) -> None:
