@@ -24,7 +24,9 @@ WORKER_GRACE: Final = 32.0
 STARTUP_LIMIT: Final = 120.0
 """Seconds a part may take to come up: the first start prepares a database, a minute on a small machine."""
 
-_KEEP_ALIVE: Final = Timings(steady_poll=10.0, startup_limit=STARTUP_LIMIT, restart_delay=1.0, crash_limit=5)
+_KEEP_ALIVE: Final = Timings(
+    startup_poll=0.1, steady_poll=10.0, startup_limit=STARTUP_LIMIT, restart_delay=1.0, crash_limit=5
+)
 """Our own parts: noticed sooner than the specification's defaults; migrations may take a minute."""
 
 

@@ -30,15 +30,18 @@ from typing import Any, Final, NoReturn
 
 GRACE: Final = 10.0
 """Seconds the children get to clean up when the worker is gone."""
-WARM: Final = "vidra.media.warm"
-"""The one module whose `warm_up` is called too."""
+WARMING: Final = ("vidra.media.warm", "vidra.engine.worker.warm")
+"""Modules whose `warm_up` is called too, when all others are imported."""
 PRELOADED: Final = (
     "vidra.engine.worker.child",
-    "flows.download_job",
-    "flows.connection_scoring",
     "flows.backend_watchdog",
+    "flows.connection_scoring",
+    "flows.download_job",
+    "flows.library_refresh",
+    "flows.library_sync",
+    "flows.playlist_expansion",
     "vidra.settings.loading",
-    WARM,
+    *WARMING,
 )
 """What every run needs; a name that cannot be imported is left to the run that needs it."""
 
@@ -179,7 +182,7 @@ def preload(names: tuple[str, ...] = PRELOADED) -> None:
     for name in names:
         try:
             module = importlib.import_module(name)
-            if name == WARM:
+            if name in WARMING:
                 module.warm_up()
         except ImportError as error:
             sys.stderr.write(f"not preloaded: {name}: {error}\n")

@@ -6,9 +6,11 @@ knows it as well as `vidra worker` does. POSIX only: it needs `fork`.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
@@ -45,6 +47,8 @@ IDLE_POLL: Final = 15.0
 """Seconds between two questions while nothing runs, nothing is due and the event stream is up."""
 WAKING: Final = "prefect.flow-run.Scheduled"
 CANCELLING: Final = "prefect.flow-run.Cancelling"
+_DEPLOYMENT: ContextVar[DeploymentResponse | None] = ContextVar("vidra-deployment", default=None)
+"""Of the run that this task starts, read while the server was told of the run."""
 
 
 def _start_of(entry: WorkerFlowRunResponse) -> float:
@@ -74,6 +78,7 @@ class VidraJobConfiguration(BaseJobConfiguration):
         deployment: DeploymentResponse | None = None,
     ) -> Self:
         """As the base class does, without a request for the flow, of which nothing is needed here."""
+        deployment = deployment or _DEPLOYMENT.get()
         if deployment is None and flow_run.deployment_id is not None:
             deployment = await client.read_deployment(flow_run.deployment_id)
         values = {**((deployment and deployment.job_variables) or {}), **(flow_run.job_variables or {})}
@@ -196,14 +201,17 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
         raise NotImplementedError
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Ask for work and for cancellations; called every second and on events."""
+        """Ask for cancellations and for work; called every second."""
         async with self._asking:
             if self._in_flight:
                 await self._look_for_cancellations()
-            if self._draining or time.time() < self._ask_again:
-                self._last_polled_time = datetime.now(UTC)
-                return []
-            return await super().get_and_submit_flow_runs()
+            return await self._take_work()
+
+    async def _take_work(self) -> list[FlowRun]:
+        if self._draining or time.time() < self._ask_again:
+            self._last_polled_time = datetime.now(UTC)
+            return []
+        return await super().get_and_submit_flow_runs()
 
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
@@ -222,10 +230,14 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
         return submitted
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
-        """Start a run; shorter than the base class's way by a request for the deployment."""
+        """Start a run; its deployment is read once, and while the server is told that we have the run."""
         assert self._runs_task_group is not None  # noqa: S101 - for the type checkers: setup made it
         try:
-            if not await self._propose_pending_state(flow_run):
+            ours, deployment = await asyncio.gather(
+                self._propose_pending_state(flow_run), self._deployment_of(flow_run)
+            )
+            _DEPLOYMENT.set(deployment)
+            if not ours:
                 self._release_limit_slot(flow_run.id)
                 return
             process = await self._runs_task_group.start(self._submit_run_and_capture_errors, flow_run)
@@ -235,6 +247,15 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
             self._submitting_flow_run_ids.discard(flow_run.id)
             if self._cancelling_observer is not None:
                 self._cancelling_observer.remove_in_flight_flow_run_id(flow_run.id)
+
+    async def _deployment_of(self, flow_run: FlowRun) -> DeploymentResponse | None:
+        """Return the deployment; None without one, or when the attempt to start the run will find none."""
+        if flow_run.deployment_id is None:
+            return None
+        try:
+            return await self.client.read_deployment(flow_run.deployment_id)
+        except (PrefectException, httpx.HTTPError):
+            return None
 
     async def _note_process(self, flow_run: FlowRun, process: str) -> None:
         try:
@@ -322,8 +343,8 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
             self._start_cancelling(UUID(event.resource.id.removeprefix("prefect.flow-run.")))
         else:
             self._ask_again = 0.0
-            if self._has_successfully_synced:
-                await self.get_and_submit_flow_runs()
+            async with self._asking:
+                await self._take_work()
 
     async def _until_teardown(self, loop: Callable[[], Awaitable[None]]) -> None:
         with anyio.CancelScope() as scope:
