@@ -18,6 +18,8 @@ _PICTURES, _TAGS = "playlist_pictures", "playlist_tags"
 """Facts of the list, in a job's metadata, that only its show's folder wants."""
 _PLACE = "place"
 """Place in its list, in `extra` where it is not the record's own index."""
+_ITEM = "item"
+_ITEM_FACTS = ("duration", "upload_date", "extractor", "view_count", "like_count")
 
 
 def stored_entries(listings: Sequence[Listing]) -> list[Entry]:
@@ -86,8 +88,15 @@ def job_metadata(listings: Sequence[Listing]) -> dict[str, Any]:
         "channel": source.channel,
         "channel_id": source.channel_id,
         "channel_url": source.channel_url,
+        _ITEM: None if first.is_playlist or not first.entries else _item_facts(first.entries[0]),
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _item_facts(entry: MediaEntry) -> dict[str, Any]:
+    """Return what is known of a single item besides: with the job, whoever lists jobs has it at hand."""
+    facts = {name: getattr(entry, name) for name in _ITEM_FACTS} | {"entry_id": entry.id or entry.url}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def playlist_of(job: Job) -> Listing:

@@ -35,10 +35,15 @@ _NAMES = st.sampled_from(
         "title", "description", "playlist_id", "playlist_title", "playlist_entry_count", "thumbnail_url",
         "webpage_url", "original_url", "uploader", "uploader_id", "channel", "channel_url", "availability",
         "live_status", "tags", "collected_at", "preview_collected_at", "collection_error", "ctx_id",
-        "view_count", "like_count", "upload_date", "extractor", "anything",
+        "item", "anything",
     ]
 )  # fmt: skip
-_FACTS = st.dictionaries(_NAMES, _JSON, max_size=6)
+_ITEM = st.dictionaries(
+    st.sampled_from(["duration", "entry_id", "upload_date", "extractor", "view_count", "like_count"]),
+    _TEXT | _JSON,
+    max_size=4,
+)
+_FACTS = st.dictionaries(_NAMES, _TEXT | _ITEM | _JSON, max_size=8)
 _PROGRESS = st.builds(
     JobProgress,
     stage=st.none() | _TEXT, stage_name=st.none() | _TEXT, message=st.none() | _TEXT,

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from vidra.api.client.entry import entry_object, error_object
-from vidra.api.client.values import shortened, text, texts, without_empties, without_nulls
+from vidra.api.client.values import moment, shortened, text, texts, without_empties, without_nulls
 from vidra.api.client.view import JobView, ListTally
 from vidra.state.interface import Entry, Job, JobStatus
 
@@ -21,7 +21,7 @@ ERROR_LIMIT: Final = 250
 _SHORT_DESCRIPTION: Final = 200
 _COPIED: Final = (
     "uploader", "uploader_id", "uploader_url", "channel", "channel_id", "channel_url", "webpage_url",
-    "thumbnail_url", "availability", "live_status", "collected_at",
+    "thumbnail_url", "availability", "live_status",
 )  # fmt: skip
 
 
@@ -108,6 +108,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "description": shortened(known.get("description")),
         "description_short": shortened(known.get("description"), _SHORT_DESCRIPTION),
         **{name: text(known.get(name)) for name in _COPIED},
+        "collected_at": moment(known.get("collected_at")),
         "thumbnails": [{"url": known["thumbnail_url"]}] if text(known.get("thumbnail_url")) else None,
         "tags": texts(known.get("tags")),
         "collection_error": text(known.get("collection_error")),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from vidra.api.client.values import duration_text, shortened, text, whole, without_empties
+from vidra.api.client.values import duration_text, moment, shortened, text, whole, without_empties
 from vidra.api.client.view import JobView
 from vidra.media.interface import Listing
 from vidra.state.interface import Entry, JobKind
@@ -22,16 +23,15 @@ def preview_object(view: JobView) -> dict[str, Any]:
     job, known = view.job, view.job.metadata
     if job.kind is JobKind.UNKNOWN or not known:
         return {}
-    only = view.entries[0] if view.entries and not view.is_list else None
     fields = {
         "title": text(known.get("title")),
         "description": shortened(known.get("description")),
         **_addresses(text(known.get("webpage_url")), job.urls[0]),
         **_picture(text(known.get("thumbnail_url"))),
         **{name: text(known.get(name)) for name in _PEOPLE},
-        **_of_entry(only),
+        **_of_item(view),
         "is_playlist": view.is_list,
-        "collected_at": text(known.get("preview_collected_at")) or job.started_at,
+        "collected_at": moment(known.get("preview_collected_at")) or job.started_at,
     }
     if view.is_list:
         fields |= {
@@ -84,16 +84,23 @@ def _picture(url: str | None) -> dict[str, Any]:
     return {"thumbnail_url": url, "thumbnails": [{"url": url}]} if url else {}
 
 
-def _of_entry(entry: Entry | None) -> dict[str, Any]:
-    """Return what only a single item has."""
-    if entry is None:
+def _of_item(view: JobView) -> dict[str, Any]:
+    """Return what only a single item has; the same whether or not its entry was looked at."""
+    if view.is_list:
         return {}
+    known = view.job.metadata.get("item")
+    facts = known if isinstance(known, Mapping) else _of_entry(view.entries[0]) if view.entries else {}
     return {
-        "duration_seconds": whole(entry.duration),
-        "duration_text": duration_text(entry.duration),
-        "upload_date_iso": text(entry.extra.get("upload_date")),
-        "extractor": text(entry.extra.get("extractor")),
-        "entry_id": entry.entry_id,
-        "view_count": whole(entry.extra.get("view_count")),
-        "like_count": whole(entry.extra.get("like_count")),
+        "duration_seconds": whole(facts.get("duration")),
+        "duration_text": duration_text(facts.get("duration")),
+        "upload_date_iso": text(facts.get("upload_date")),
+        "extractor": text(facts.get("extractor")),
+        "entry_id": text(facts.get("entry_id")),
+        "view_count": whole(facts.get("view_count")),
+        "like_count": whole(facts.get("like_count")),
     }
+
+
+def _of_entry(entry: Entry) -> Mapping[str, Any]:
+    """Return the facts of a job that was stored before they were kept with it."""
+    return {**entry.extra, "duration": entry.duration, "entry_id": entry.entry_id}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _LARGEST: Final = 2**53
 """Whole numbers up to here are the same in every language that reads JSON."""
 DESCRIPTION_LIMIT: Final = 800
@@ -34,7 +36,7 @@ def shortened(text: object, limit: int = DESCRIPTION_LIMIT) -> str | None:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def duration_text(seconds: float | None) -> str | None:
+def duration_text(seconds: object) -> str | None:
     """Return `1:02:03` or `2:03`; None for an unknown duration."""
     known = whole(seconds)
     if known is None or known < 0:
@@ -47,6 +49,12 @@ def duration_text(seconds: float | None) -> str | None:
 def text(value: object) -> str | None:
     """Return the value if it is a text with something in it: clients cast these fields hard."""
     return value if isinstance(value, str) and value else None
+
+
+def moment(value: object) -> str | None:
+    """Return the value if it is a time as the contract writes it: clients may have sent anything."""
+    known = text(value)
+    return known if known and _MOMENT.fullmatch(known) else None
 
 
 def texts(value: object) -> list[str]:
