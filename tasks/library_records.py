@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, cast
 
 import orjson
@@ -10,9 +11,8 @@ import orjson
 from vidra.library.records import ItemRecord, SectionRecord, key_of
 from vidra.servers.interface import Credit, Item, MediaFile, Row, Score, Section
 
-_FILE = tuple(MediaFile.__slots__)
-_CREDIT = tuple(Credit.__slots__)
-_SCORE = tuple(Score.__slots__)
+_FILE, _CREDIT, _SCORE = tuple(MediaFile.__slots__), tuple(Credit.__slots__), tuple(Score.__slots__)
+_file, _credit, _score = attrgetter(*_FILE), attrgetter(*_CREDIT), attrgetter(*_SCORE)
 
 
 def item_record(item: Item, section: str) -> ItemRecord:
@@ -89,16 +89,16 @@ def _details(item: Item) -> str | None:
     if item.art:
         details["art"] = item.art
     if item.scores:
-        details["scores"] = [_filled(score, _SCORE) for score in item.scores]
+        details["scores"] = [_filled(_SCORE, _score(score)) for score in item.scores]
     if item.credits:
-        details["credits"] = [_filled(credit, _CREDIT) for credit in item.credits]
+        details["credits"] = [_filled(_CREDIT, _credit(credit)) for credit in item.credits]
     if item.files:
-        details["files"] = [_filled(file, _FILE) for file in item.files]
+        details["files"] = [_filled(_FILE, _file(file)) for file in item.files]
     return orjson.dumps(details).decode() if details else None
 
 
-def _filled(value: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: found for name in names if (found := getattr(value, name)) is not None}
+def _filled(names: tuple[str, ...], values: tuple[object, ...]) -> dict[str, Any]:
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _seconds(moment: datetime | None) -> int | None:

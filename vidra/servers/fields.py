@@ -7,7 +7,7 @@ cost a whole library.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,9 @@ Fields = Mapping[str, Any]
 def text(fields: Fields, name: str) -> str | None:
     """Return a non-empty text; numbers are spelled out."""
     value = fields.get(name)
-    if value is None or isinstance(value, str):
+    if value is None:
+        return None
+    if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -48,14 +50,12 @@ def flag(fields: Fields, name: str) -> bool:
     return fields.get(name) in {True, "1", "true"}
 
 
-def objects(fields: Fields, name: str) -> Iterator[Fields]:
-    """Yield the objects of a list, skipping what is none."""
+def objects(fields: Fields, name: str) -> Sequence[Fields]:
+    """Return the objects of a list, skipping what is none."""
     value = fields.get(name)
-    if value is None:
-        return
-    for entry in value if isinstance(value, list) else ():
-        if isinstance(entry, dict):
-            yield entry
+    if value is None or not isinstance(value, list):
+        return ()
+    return [entry for entry in value if isinstance(entry, dict)]
 
 
 def texts(fields: Fields, name: str) -> tuple[str, ...]:

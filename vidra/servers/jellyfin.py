@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import AuthRequired, Missing, Refused, RemoteError
 from vidra.servers import jellyfin_items
+from vidra.servers.ahead import Ahead
 from vidra.servers.fields import Fields, integer, objects, text
 from vidra.servers.interface import (
     AuthStatus,
@@ -336,19 +337,25 @@ class JellyfinServer(MediaServer):
         self, query: Mapping[str, str | int], section: str | None, size: int
     ) -> AsyncIterator[Page]:
         start, seen = 0, set[str]()
-        while True:
-            window = {**query, "startIndex": start, "limit": size}
-            answer = await self._get_own("/Items", "/Items", window)
-            raw, total = list(objects(answer, "Items")), integer(answer, "TotalRecordCount")
-            found = [entry for fields in raw if (entry := jellyfin_items.item(fields, section))]
-            fresh = tuple(entry for entry in found if entry.id not in seen)
-            seen.update(entry.id for entry in fresh)
-            if fresh:
-                yield Page(items=fresh, total=total)
-            start += len(raw)
-            ended = len(raw) < size if total is None else start >= total
-            if not raw or ended or (found and not fresh):
-                return
+        async with Ahead[Json]() as ahead:
+            ahead.ask(self._page(query, start, size))
+            while True:
+                answer = await ahead.answer()
+                raw, total = objects(answer, "Items"), integer(answer, "TotalRecordCount")
+                start += len(raw)
+                ended = not raw or (len(raw) < size if total is None else start >= total)
+                if not ended:
+                    ahead.ask(self._page(query, start, size))
+                found = [entry for fields in raw if (entry := jellyfin_items.item(fields, section))]
+                fresh = tuple(entry for entry in found if entry.id not in seen)
+                seen.update(entry.id for entry in fresh)
+                if fresh:
+                    yield Page(items=fresh, total=total)
+                if ended or (found and not fresh):
+                    return
+
+    async def _page(self, query: Mapping[str, str | int], start: int, size: int) -> Json:
+        return await self._get_own("/Items", "/Items", {**query, "startIndex": start, "limit": size})
 
 
 _ROWS: Final = (

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.errors import AuthRequired, Missing, RemoteError, WrongServer
 from vidra.servers import plex_items, plex_streams
+from vidra.servers.ahead import Ahead
 from vidra.servers.fields import Fields, integer, objects, text
 from vidra.servers.interface import (
     AuthStatus,
@@ -273,19 +274,26 @@ class PlexServer(MediaServer):
     async def _pages(self, path: str, query: Mapping[str, str | int], size: int) -> AsyncIterator[Page]:
         """Yield pages from where the server says the last one ended, whatever size it chose."""
         start, seen = 0, set[str]()
-        while True:
-            container = await self._container(path, _window(query, start, size), _paging(start, size))
-            raw = list(objects(container, "Metadata"))
-            total = integer(container, "totalSize")
-            found = [entry for fields in raw if (entry := plex_items.item(fields))]
-            fresh = tuple(entry for entry in found if entry.id not in seen)
-            seen.update(entry.id for entry in fresh)
-            if fresh:
-                yield Page(items=fresh, total=total)
-            start = max(start, integer(container, "offset") or 0) + len(raw)
-            ended = len(raw) < size if total is None else start >= total
-            if not raw or ended or (found and not fresh):  # the last: a server that knows no paging
-                return
+        async with Ahead[Fields]() as ahead:
+            ahead.ask(self._page(path, query, start, size))
+            while True:
+                container = await ahead.answer()
+                raw = objects(container, "Metadata")
+                total = integer(container, "totalSize")
+                start = max(start, integer(container, "offset") or 0) + len(raw)
+                ended = not raw or (len(raw) < size if total is None else start >= total)
+                if not ended:
+                    ahead.ask(self._page(path, query, start, size))
+                found = [entry for fields in raw if (entry := plex_items.item(fields))]
+                fresh = tuple(entry for entry in found if entry.id not in seen)
+                seen.update(entry.id for entry in fresh)
+                if fresh:
+                    yield Page(items=fresh, total=total)
+                if ended or (found and not fresh):  # the last: a server that knows no paging
+                    return
+
+    async def _page(self, path: str, query: Mapping[str, str | int], start: int, size: int) -> Fields:
+        return await self._container(path, _window(query, start, size), _paging(start, size))
 
     async def _check_fields(self, section: Section, kind: ItemKind) -> None:
         """Raise `Missing` unless this section can be asked for changes; the answer is about all its kinds."""
@@ -304,7 +312,7 @@ class PlexServer(MediaServer):
 
     async def _metadata(self, item_id: str, query: Query) -> Fields:
         container = await self._container(f"/library/metadata/{item_id}", query)
-        found = next(objects(container, "Metadata"), None)
+        found = next(iter(objects(container, "Metadata")), None)
         if found is None:
             raise Missing(f"no item {item_id}")
         return found

@@ -248,6 +248,8 @@ def _rating(fields: Fields) -> float | None:
 
 def _scores(fields: Fields) -> tuple[Score, ...]:
     """Return the scores: a list in answers about one item, single fields in listings."""
+    if not any(name in fields for name in _RATED):
+        return ()
     found = [
         Score(value=value, image=text(entry, "image") or "", kind=text(entry, "type") or "")
         for entry in objects(fields, "Rating")
@@ -262,6 +264,9 @@ def _scores(fields: Fields) -> tuple[Score, ...]:
     return tuple(found)
 
 
+_RATED: Final = ("Rating", "rating", "audienceRating")
+
+
 def _guids(fields: Fields) -> tuple[str, ...]:
     return tuple(guid for entry in objects(fields, "Guid") if (guid := text(entry, "id")))
 
@@ -270,14 +275,16 @@ def _credits(fields: Fields) -> tuple[Credit, ...]:
     return tuple(
         Credit(name=name, job=job, role=text(entry, "role"))
         for source, job in _JOBS.items()
+        if source in fields
         for entry in objects(fields, source)
         if (name := text(entry, "tag"))
     )
 
 
 def _files(fields: Fields) -> tuple[MediaFile, ...]:
-    parts = ((media, part) for media in objects(fields, "Media") for part in objects(media, "Part"))
-    return tuple(_file(media, part) for media, part in parts)
+    if "Media" not in fields:
+        return ()
+    return tuple(_file(media, part) for media in objects(fields, "Media") for part in objects(media, "Part"))
 
 
 def _file(media: Fields, part: Fields) -> MediaFile:
