@@ -50,14 +50,15 @@ def test_a_film_gets_the_notes_of_a_film(workshop: Workshop, tmdb: FakeTmdb) -> 
     assert (ids["tmdb"], ids["imdb"]) == ("603", "tt0133093")
 
 
-def test_a_show_gets_the_words_of_its_page(workshop: Workshop, tmdb: FakeTmdb) -> None:
+def test_a_show_gets_what_the_list_does_not_say(workshop: Workshop, tmdb: FakeTmdb) -> None:
     """In `tvshow.nfo`; an episode that TMDB does not number so keeps its own notes."""
+    tmdb.pages["tv/1396"] |= {"genres": [{"id": 1, "name": "Drama"}]}
     job, _ = workshop.download(
         workshop.site.url("/pictured/feed-1.rss"), preset="kodi-tv", options={"tmdb": "tv/1396"}
     )
     assert job.status is JobStatus.COMPLETED, job.error
     ((_, show),) = notes(workshop, "tvshow.nfo")
-    assert show.findtext("plot") == "A teacher."
+    assert (show.findtext("plot"), show.findtext("genre")) == ("Local test channel", "Drama")
     assert {one.get("type"): one.text for one in show.findall("uniqueid")}["tvdb"] == "81189"
     assert any(path.startswith("tv/1396/season/") for path in tmdb.asked)
 
