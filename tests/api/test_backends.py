@@ -46,7 +46,7 @@ def _stream(served: Shim, last: str | None = None) -> Iterator[Iterator[str]]:
 
 def _next_event(lines: Iterator[str]) -> tuple[str, str, dict[str, Any]]:
     """Return the next event's id, name and data."""
-    found = {}
+    found: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(": ")
         if name == "data":

@@ -212,6 +212,6 @@ def test_figures_of_many_jobs_come_four_times_a_second_each_and_in_order(served:
         took = time.monotonic() - began
 
     for heard in told.values():
-        assert heard[:-1] == sorted(heard[:-1])  # type: ignore[type-var]  # all but the last are figures
+        assert heard[:-1] == sorted(heard[:-1])
         assert heard[-2:] == [49.0, "completed"]
         assert len(heard) - 1 <= took * 4 + 2
