@@ -66,7 +66,7 @@ def test_a_change_just_before_the_last_sync_is_not_missed() -> None:
     desk.sync()
     desk.fake.items["1"] |= {"title": "Matrix", "updatedAt": desk.now - 250}
     assert desk.sync().difference == {"changed": 1}
-    desk.fake.items["2"] |= {"title": "Aliens", "updatedAt": desk.now - 3600}
+    desk.fake.items["2"] |= {"title": "Aliens", "updatedAt": desk.now - 7200}
     assert desk.sync().difference == {}, "that long ago needs a full listing"
     assert desk.sync(full=True).difference == {"changed": 1}
 
