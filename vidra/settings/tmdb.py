@@ -21,7 +21,8 @@ class TmdbSettings(Section):
     """
 
     active: bool = Field(
-        default=False, description="Fill gaps in films and shows after a sync; needs a key of your own."
+        default=False,
+        description="Fill gaps in films, shows and episodes after a sync; needs a key of your own.",
     )
     language: NonEmptyStr = Field(default="en-US", description="Language of the texts, as TMDB spells it.")
     url: ServiceUrl = Field(
@@ -31,5 +32,5 @@ class TmdbSettings(Section):
         default=40, description="Requests in any second at most, of all runs with the same key together."
     )
     per_sync: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default=2000, description="Items that one sync asks for at most; the next one goes on."
+        default=2000, description="Questions that one sync asks at most; the next one goes on."
     )
