@@ -68,6 +68,23 @@ def test_the_start_and_a_download_ask_for_a_sync(workshop: Workshop, wishes: Any
     assert asyncio.run(sync_after_download(load_settings(), ["attic"])) is None
 
 
+def test_a_download_right_after_another_sync_is_not_swallowed(workshop: Workshop, wishes: Any) -> None:
+    """The run that was asked for before it may have begun; of downloads that end together one is made."""
+    add_plex(workshop, "http://127.0.0.1:1")
+    settings = load_settings()
+
+    async def downloads() -> None:
+        """End two downloads right after the start."""
+        await sync_at_start(settings)
+        await asyncio.sleep(0.1)
+        await asyncio.gather(*(sync_after_download(settings, ["home"]) for _ in range(2)))
+        await asyncio.sleep(0.1)  # the next stretch of time begins
+        await sync_after_download(settings, ["home"])
+
+    asyncio.run(downloads())
+    assert len(wishes()) == 3, "the start, the two together, and the last"
+
+
 def test_a_server_that_is_back_is_told_what_waits(workshop: Workshop, wishes: Any) -> None:
     """The connection check asks for it, once the server answers, and only if something waits."""
     fault = Faulty(plex_with_library().app())

@@ -19,19 +19,24 @@ from vidra.settings.storage import StorageSettings
 
 log = logging.getLogger(__name__)
 
-_BUCKET_S: Final = 60
-"""Seconds within which the same wish is one run."""
+_BUCKET_S: Final = 5
+"""Seconds within which the same wish is one run; few, for the run that answers it may have begun already."""
 
 
-async def ask_for_sync(sources: Sequence[str], *, push_only: bool = False) -> str | None:
+_EARLY_S: Final = 0.05
+"""Seconds before that end, which is still within it."""
+
+
+async def ask_for_sync(sources: Sequence[str], *, cause: str, push_only: bool = False) -> str | None:
     """Ask for a sync of these sources; return the run's id, None without an engine to do it.
 
-    The scheduled sync comes anyway, so a wish that nobody hears is no failure.
+    Wishes of one `cause` that fall together are one run. The scheduled sync comes anyway, so a wish
+    that nobody hears is no failure.
     """
     if not sources:
         return None
     request = {"sources": sorted(sources), "push_only": push_only}
-    wish = f"{FLOW}:{int(time.time() // _BUCKET_S)}:{push_only}:{','.join(sorted(sources))}"
+    wish = f"{FLOW}:{int(time.time() // _BUCKET_S)}:{cause}:{','.join(sorted(sources))}"
     try:
         return await PrefectStarter().trigger(FLOW, {"request": request}, idempotency_key=wish)
     except EngineError as error:
@@ -45,18 +50,25 @@ async def sync_at_start(settings: Settings) -> str | None:
     if not library.at_start:
         return None
     known = await asyncio.to_thread(source_ids, settings)
-    return await ask_for_sync([source for source in known if library.of(source).active])
+    return await ask_for_sync([source for source in known if library.of(source).active], cause="start")
 
 
 async def sync_after_download(settings: Settings, told: Collection[str]) -> str | None:
-    """Ask for a sync of servers that were told of new files."""
-    return await ask_for_sync(sorted(told)) if settings.library.after_downloads else None
+    """Ask for a sync of servers that were told of new files.
+
+    At the end of the time within which wishes are one run: so it begins after the last of them, and no
+    file that a server lists by then is missed.
+    """
+    if not settings.library.after_downloads or not told:
+        return None
+    await asyncio.sleep(max(0.0, _BUCKET_S - time.time() % _BUCKET_S - _EARLY_S))
+    return await ask_for_sync(sorted(told), cause="download")
 
 
 async def push_to_reached(storage: StorageSettings, reached: Collection[str]) -> str | None:
     """Ask that waiting watch changes be sent to servers that answer; nothing is asked if none wait."""
     waiting = await asyncio.to_thread(sources_with_changes, storage)
-    return await ask_for_sync(sorted(waiting & set(reached)), push_only=True)
+    return await ask_for_sync(sorted(waiting & set(reached)), cause="back", push_only=True)
 
 
 def sources_with_changes(storage: StorageSettings) -> set[str]:
