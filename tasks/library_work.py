@@ -133,8 +133,10 @@ class LibraryWork:
         if self.request.dry_run:
             return await self._locked(source)
         lock = sync_lock(self.settings.storage, source)
-        if not await asyncio.to_thread(lock.try_acquire):
-            return await self._join(source)
+        while not await asyncio.to_thread(lock.try_acquire):
+            joined = await self._join(source)
+            if joined.status is None or joined.status.started >= (self.request.begun_after or 0):
+                return joined
         try:
             outcome = await self._locked(source)
         finally:

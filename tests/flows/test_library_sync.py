@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -118,6 +119,24 @@ def test_a_second_request_joins_the_running_sync(
         timer.join()
     assert "(joined)" in flow_run(outcome).state.message
     assert not [r for r, *_ in fake.exchanges if r.url.path.startswith("/library/sections")]
+
+
+def test_a_sync_that_began_before_a_download_is_followed_by_another(
+    workshop: Workshop, settings: Settings, fake: FakePlex
+) -> None:
+    """It may have listed the section before the file was there."""
+    with served(fake.app()) as server:
+        add_plex(workshop, server.url)
+        run("library-sync")
+        fake.add("1", "movie", 9, "Downloaded", addedAt=int(time.time()), updatedAt=int(time.time()))
+        lock = sync_lock(settings.storage, "home")
+        assert lock.try_acquire()
+        timer = threading.Timer(1.0, lock.release)
+        timer.start()
+        outcome = run("library-sync", begun_after=int(time.time()) + 1)
+        timer.join()
+    assert "(joined)" not in flow_run(outcome).state.message
+    assert "Downloaded" in titles(settings)
 
 
 def test_a_source_without_token_fails_alone_and_is_told(workshop: Workshop, settings: Settings) -> None:

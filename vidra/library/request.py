@@ -18,4 +18,10 @@ class LibrarySyncRequest(BaseModel):
         default=False, description="Forget at once whatever the servers do not list, however much it is."
     )
     push_only: bool = Field(default=False, description="Only tell the servers what was watched.")
+    begun_after: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**33,
+        description="A sync under way that began before this (seconds since 1970) is followed by another.",
+    )
     dry_run: bool = Field(default=False, description="Show what would change; store and send nothing.")

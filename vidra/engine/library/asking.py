@@ -23,6 +23,7 @@ _BUCKET_S: Final = 5
 """Seconds within which the same wish is one run; few, for the run that answers it may have begun already."""
 
 
+_DOWNLOAD: Final = "download"
 _EARLY_S: Final = 0.05
 """Seconds before that end, which is still within it."""
 
@@ -35,7 +36,9 @@ async def ask_for_sync(sources: Sequence[str], *, cause: str, push_only: bool = 
     """
     if not sources:
         return None
-    request = {"sources": sorted(sources), "push_only": push_only}
+    request: dict[str, object] = {"sources": sorted(sources), "push_only": push_only}
+    if cause == _DOWNLOAD:
+        request["begun_after"] = int(time.time())
     wish = f"{FLOW}:{int(time.time() // _BUCKET_S)}:{cause}:{','.join(sorted(sources))}"
     try:
         return await PrefectStarter().trigger(FLOW, {"request": request}, idempotency_key=wish)
@@ -62,7 +65,7 @@ async def sync_after_download(settings: Settings, told: Collection[str]) -> str 
     if not settings.library.after_downloads or not told:
         return None
     await asyncio.sleep(max(0.0, _BUCKET_S - time.time() % _BUCKET_S - _EARLY_S))
-    return await ask_for_sync(sorted(told), cause="download")
+    return await ask_for_sync(sorted(told), cause=_DOWNLOAD)
 
 
 async def push_to_reached(storage: StorageSettings, reached: Collection[str]) -> str | None:
