@@ -16,7 +16,7 @@ from tasks.list_sessions import ListSessions
 from tasks.politeness import Politeness
 from tasks.reporting import RunLogger
 from tasks.subscription_notices import RunNotices
-from tasks.subscription_run import SubscriptionRun
+from tasks.subscription_run import SubscriptionRun, no_plan_document
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.media.interface import Listing
 from vidra.media.lists.request import ExpansionRequest
@@ -125,6 +125,8 @@ class Expansion:
         level = self.log.error if outcome.is_bad else self.log.info
         level("%s: %s", name, outcome)
         if self.request.dry_run:
+            if outcome.plan is None:
+                self.book.keep_plan(self.run_id, no_plan_document(name, outcome.message))
             return
         last = self.book.standing(name).last_run
         self.notices.ended(

@@ -202,6 +202,11 @@ def plan_document(name: str, plan: Plan) -> dict[str, Any]:
     }
 
 
+def no_plan_document(name: str, why: str | None) -> dict[str, Any]:
+    """Return what is kept instead of a plan that could not be made."""
+    return {"subscription": name, "counts": {}, "items": [], "removals": [], "error": why or "unknown error"}
+
+
 def _what_was_done(work: JobWork) -> JobDone:
     tally, entries = work.reporter.tally, work.entries()
     return JobDone(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import State
@@ -12,7 +15,11 @@ from tasks.reported import reported
 from tests.notices.receiver import Receiver
 from tests.notices.test_runs import events, key, pings
 from tests.subscriptions.studio import Studio
+from vidra.engine import runs
+from vidra.engine.deployments.applying import apply_deployments
+from vidra.engine.deployments.declarations import Declaration
 from vidra.engine.interface import FlowOutcome
+from vidra.engine.worker.execution import execute, execute_existing, load_flow
 from vidra.media.request import DownloadRequest
 
 __all__ = ["key"]
@@ -30,8 +37,6 @@ def declare(studio: Studio, receiver: Receiver, *flows: str, **channel: Any) -> 
 
 def run(flow: str, request: dict[str, Any]) -> FlowOutcome:
     """Run a flow in this process against the real server."""
-    from vidra.engine.worker.execution import execute, load_flow
-
     entrypoint = f"flows.{flow}.{flow}"
     done = execute(load_flow(entrypoint), {"request": request}, asked=lambda: None, on_created=lambda _: None)
     return done.result(90)
@@ -101,7 +106,27 @@ async def _asks(request: DownloadRequest) -> State[None]:
 
 def test_the_wrapper_keeps_the_function_s_signature() -> None:
     """Prefect reads the form of the flow from it."""
-    import inspect
-
     shown = inspect.signature(reported("x")(_asks), eval_str=True)
     assert shown.parameters["request"].annotation is DownloadRequest
+
+
+def test_a_deployment_of_one_s_own_reports_by_its_own_name(studio: Studio) -> None:
+    """Two deployments of one flow are two schedules; the flow's own switch hears nothing."""
+    with Receiver() as receiver:
+        declare(studio, receiver, "scoring-at-night", "connection-scoring")
+        asyncio.run(_run_deployed("scoring-at-night"))
+    assert pings(receiver) == ["/scoring-at-night/start", "/scoring-at-night/success"]
+
+
+async def _run_deployed(name: str) -> None:
+    """Deploy the flow under that name, and run it as a worker's child does."""
+    declared = Declaration(
+        name=name, entrypoint="flows.connection_scoring.connection_scoring", pool="tests",
+        parameters={"request": {}},
+    )  # fmt: skip
+    await apply_deployments([declared])
+    asked = await runs.trigger(f"connection-scoring/{name}", {"request": {}})
+    async with runs.connected_client() as client:
+        run = await client.read_flow_run(UUID(asked.flow_run_id))
+    done = execute_existing(load_flow(declared.entrypoint), run, asked=lambda: None)
+    await asyncio.to_thread(done.result, 90)

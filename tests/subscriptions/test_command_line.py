@@ -27,7 +27,8 @@ def _said(shell: Shell, *arguments: str, code: int = 0) -> str:
 
 def test_subscriptions_work_without_an_engine(shell: Shell) -> None:
     """Plan, run, list, check, pause and resume; a wrong name is answered with the right one."""
-    _declare(shell, f"  talks: {{urls: '{shell.site.url('/pages/feed-2.rss')}', rules: {{max_items: 1}}}}\n")
+    url = shell.site.url("/pages/feed-2.rss")
+    _declare(shell, f"  base: {{rules: {{max_items: 1}}}}\n  talks: {{extends: base, urls: '{url}'}}\n")
 
     assert "1 download, 1 later" in _said(shell, "subscription", "plan", "talks")
     assert shell.shelf() == []
@@ -41,9 +42,9 @@ def test_subscriptions_work_without_an_engine(shell: Shell) -> None:
     assert "all is well" in _said(shell, "subscription", "check")
     assert "paused talks" in _said(shell, "subscription", "pause", "talks")
     assert "resumed talks" in _said(shell, "subscription", "resume", "talks")
-    wrong = shell.run("subscription", "run", "talk")
-    assert wrong.returncode == 2
-    assert "did you mean `talks`?" in wrong.stderr
+    for name, said in (("talk", "did you mean `talks`?"), ("base", "only there to be extended")):
+        wrong = shell.run("subscription", "run", name)
+        assert (wrong.returncode, said in wrong.stderr) == (2, True)
 
 
 def _waiting_job(shell: Shell, feed: str) -> str:

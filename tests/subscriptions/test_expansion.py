@@ -47,6 +47,17 @@ def test_a_plan_is_what_the_run_then_does(studio: Studio) -> None:
     assert [entry.title for entry in studio.entries(job.job_id)] == planned == ["Test clip 1", "Test clip 3"]
 
 
+def test_a_plan_that_cannot_be_made_says_why(studio: Studio) -> None:
+    """The others are planned; nobody takes silence for an empty list."""
+    studio.declare(gone={"urls": studio.url("/nothing.rss")}, talks={"urls": studio.url("/pages/feed-1.rss")})
+    outcome = studio.run("gone", "talks", dry_run=True)
+    with studio.book() as book:
+        plans = {name: book.plan(outcome.flow_run_id or "", name) for name in ("gone", "talks")}
+    assert all(plans.values())
+    assert "404" in (plans["gone"] or {})["error"]
+    assert len((plans["talks"] or {})["items"]) == 1
+
+
 def test_an_entry_fails_alone_and_rests_before_it_is_tried_again(studio: Studio) -> None:
     """The others arrive; the next run leaves it alone unless asked, and says why."""
     studio.declare(talks={"urls": studio.url("/odd/feed-one-bad.rss")})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -146,7 +147,10 @@ def plan_subscriptions(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what a run would download, oldest first, and why not the rest. Downloads nothing."""
+    """Show what a run would download, oldest first, and why not the rest. Downloads nothing.
+
+    Exit codes: 0 all were planned, 1 none, 3 some could not be, 130 interrupted.
+    """
     done, _ = _expand(ctx, names, {"dry_run": True})
     if as_json:
         _print_json(list(done.plans.values()))
@@ -157,7 +161,9 @@ def plan_subscriptions(
         raise typer.Exit(ExitCode.INTERRUPTED)
     if not done.plans:
         failures.say(done.message)
-        raise typer.Exit(ExitCode.FAILED)
+    wrong = [plan for plan in done.plans.values() if plan.get("error")]
+    if wrong or not done.plans:
+        raise typer.Exit(ExitCode.FAILED if len(wrong) == len(done.plans) else ExitCode.PARTIAL)
 
 
 @app.command("pause")
@@ -204,19 +210,23 @@ def _expand(
 
     invocation = Invocation.of(ctx)
     settings = invocation.settings()
-    found = [card.name for card in cards(settings, names or ()) if names or card.settings.active]
+    known = cards(settings, names or ())
+    if bare := [card.name for card in known if not card.settings.urls]:
+        raise UsageError(f"subscription `{bare[0]}` has no `urls`: it is only there to be extended")
+    found = [card.name for card in known if names or card.settings.active]
     if not found:
         raise UsageError("there are no subscriptions; docs/subscriptions.md says how to declare one")
     os.environ.update(invocation.environment())  # the flow loads its settings by itself, wherever it runs
     request = ExpansionRequest.model_validate({"subscriptions": found, **fields})
 
-    def on_status(status: EngineStatus) -> None:
-        from vidra.cli.execution import NOTICES  # noqa: PLC0415 - as above
+    with _progress(invocation, settings, found, shown=shown) as say, stopped_by_signals() as stop:
 
-        if status.stage in NOTICES and invocation.verbosity > Verbosity.QUIET:
-            typer.echo(NOTICES[status.stage], err=True)
+        def on_status(status: EngineStatus) -> None:
+            from vidra.cli.execution import NOTICES  # noqa: PLC0415 - as above
 
-    with _progress(invocation, settings, found, shown=shown), stopped_by_signals() as stop:
+            if status.stage in NOTICES and invocation.verbosity > Verbosity.QUIET:
+                say(NOTICES[status.stage])
+
         done = expand(request, found, settings=settings, stop=stop, on_status=on_status)
     return done, settings
 
@@ -224,21 +234,25 @@ def _expand(
 @contextmanager
 def _progress(
     invocation: Invocation, settings: Settings, names: Sequence[str], *, shown: bool
-) -> Iterator[None]:
-    """Show what is downloaded meanwhile, unless only the result is wanted."""
+) -> Iterator[Callable[[str], None]]:
+    """Show what is downloaded meanwhile, if it is to be shown; yield what says something besides."""
     from vidra.cli.displays import open_display_for  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.cli.progress import Notice  # noqa: PLC0415 - as above
     from vidra.cli.subscription_progress import SubscriptionFollower  # noqa: PLC0415 - as above
     from vidra.state import open_configured_state  # noqa: PLC0415 - as above
 
     if not shown:
-        yield
+        yield partial(typer.echo, err=True)
         return
     renderer = open_display_for(invocation, as_json=False)
     with open_configured_state(settings.storage) as state, SubscriptionFollower(state, names, renderer):
-        yield
+        yield lambda text: renderer.show(Notice(text=text))
 
 
 def _show_plan(name: str, plan: Mapping[str, Any], *, every: bool) -> None:
+    if error := plan.get("error"):
+        failures.say(f"{name}: {error}")
+        return
     counts = ", ".join(f"{count} {decision}" for decision, count in plan["counts"].items() if count)
     typer.echo(f"{name}: {counts or 'the lists are empty'}")
     shown = [item for item in plan["items"] if every or item["decision"] in _LISTED]
