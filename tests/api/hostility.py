@@ -224,6 +224,9 @@ class Ground:
             yield method, path, {"params": query, "content": content, "headers": headers}
 
     def _content(self, rng: random.Random) -> bytes:
+        if rng.random() < 0.15:  # what is taken must keep its secrets, too
+            url = f"http://ana:{CANARY}@127.0.0.1:1/{rng.randrange(9)}"
+            return json.dumps({"urls": url, "options": rng.choice(SECRETS)}).encode()
         if rng.random() < 0.1:
             return bytes(rng.randrange(256) for _ in range(rng.randint(1, 200)))
         if rng.random() < 0.02:

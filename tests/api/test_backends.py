@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from tests.api.event_streams import events_of
 from tests.api.serving import Shim, settings_in, shim, until
 from vidra.credentials.server_token import TokenFile
 from vidra.engine.backends.standings import open_health
@@ -35,32 +35,18 @@ def _happen(served: Shim, *states: str) -> None:
     health.close()
 
 
-@contextmanager
-def _stream(served: Shim, last: str | None = None) -> Iterator[Iterator[str]]:
-    headers = {} if last is None else {"Last-Event-ID": last}
-    with served.client(**headers) as client, client.stream("GET", EVENTS) as reply:
-        lines = reply.iter_lines()
-        assert next(lines) == ": connected"
-        yield lines
-
-
-def _next_event(lines: Iterator[str]) -> tuple[str, str, dict[str, Any]]:
+def _next_event(events: Iterator[dict[str, str]]) -> tuple[str, str, dict[str, Any]]:
     """Return the next event's id, name and data."""
-    found: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(": ")
-        if name == "data":
-            return found["id"], found["event"], json.loads(value)
-        found[name] = value
-    raise AssertionError(f"the stream is over: {found}")
+    event = next(events)
+    return event["id"], event["event"], json.loads(event["data"])
 
 
 def test_events_of_back_ends_come_both_ways_and_resume(served: Shim) -> None:
     """Server-Sent Events and a WebSocket: the same events, the same ids, to come back with."""
-    with _stream(served) as lines, connect(served.socket_url(SOCKET)) as socket:
+    with events_of(served, EVENTS) as events, connect(served.socket_url(SOCKET)) as socket:
         until(lambda: len(served.server._app.state.services._open) == 2, "both listen")
         _happen(served, "starting", "healthy")
-        told = [_next_event(lines) for _ in range(2)]
+        told = [_next_event(events) for _ in range(2)]
         same = [json.loads(socket.recv(timeout=5)) for _ in range(2)]
 
     assert [(name, data["new"]) for _, name, data in told] == [
@@ -68,8 +54,8 @@ def test_events_of_back_ends_come_both_ways_and_resume(served: Shim) -> None:
         ("backend-status", "healthy"),
     ]
     assert [(e["id"], e["event"], e["data"]) for e in same] == told
-    with _stream(served, last=told[0][0]) as lines:
-        assert _next_event(lines) == told[1]
+    with events_of(served, EVENTS, last=told[0][0]) as events:
+        assert _next_event(events) == told[1]
     with connect(served.socket_url(SOCKET) + f"&last_event_id={told[0][0]}") as socket:
         assert json.loads(socket.recv(timeout=5))["id"] == told[1][0]
 
@@ -81,8 +67,8 @@ def test_who_comes_back_disturbs_nobody_who_stayed(served: Shim) -> None:
         until(lambda: len(served.server._app.state.services._open) == 1, "it listens")
         for number in range(20):
             _happen(served, str(number))
-            with _stream(served, last="0") as lines:
-                first = _next_event(lines)[2]["new"]
+            with events_of(served, EVENTS, last="0") as events:
+                first = _next_event(events)[2]["new"]
             assert first == "0"
             heard.append(json.loads(stayed.recv(timeout=5))["data"]["new"])
 
@@ -92,8 +78,8 @@ def test_who_comes_back_disturbs_nobody_who_stayed(served: Shim) -> None:
 def test_a_place_that_is_not_kept_gets_everything_at_once(served: Shim) -> None:
     """The ring holds a thousand events; who was away longer is told how things stand, and says so."""
     _happen(served, *map(str, range(EVENTS_KEPT + 5)))
-    with _stream(served, last="2") as lines:
-        place, name, data = _next_event(lines)
+    with events_of(served, EVENTS, last="2") as events:
+        place, name, data = _next_event(events)
 
     assert (place, name, data["backends"]) == (str(EVENTS_KEPT + 5), "reset", [])
     assert "does not reach back" in data["reason"]
@@ -112,21 +98,25 @@ def test_a_new_token_ends_the_streams_of_the_old_one(tmp_path: Path) -> None:
     tokens = TokenFile(tmp_path / "data" / "server_token")
     with shim(tmp_path, tokens=tokens, settings=settings_in(tmp_path)) as served:
         served.token = tokens.current()
-        with _stream(served) as lines, connect(served.socket_url(SOCKET)) as socket:
+        with events_of(served, EVENTS) as events, connect(served.socket_url(SOCKET)) as socket:
             TokenFile(tokens.path).rotate()
             with pytest.raises(ConnectionClosed) as closed:
                 socket.recv(timeout=10)
-            assert list(lines) == [""], "nothing but the end"
+            assert list(events) == []
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
 
 
 def test_a_server_that_stops_ends_the_streams_about_back_ends(tmp_path: Path) -> None:
     """Streams never finish by themselves: left alone they would take the whole three seconds."""
-    with shim(tmp_path) as served, _stream(served) as lines, connect(served.socket_url(SOCKET)) as socket:
+    with (
+        shim(tmp_path) as served,
+        events_of(served, EVENTS) as events,
+        connect(served.socket_url(SOCKET)) as socket,
+    ):
         served.server.stop()
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=10)
-        assert list(lines) == [""]
+        assert list(events) == []
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012

@@ -120,6 +120,16 @@ def test_a_place_outlives_one_compaction_and_is_told_when_it_does_not(served: Sh
     assert json.loads(after["data"])["job"]["error"] == "4"
 
 
+def test_who_has_heard_nothing_yet_can_come_back_too(served: Shim) -> None:
+    """The place comes with the connection, not with the first event."""
+    add_job(served.state, "job1")
+    with lines_of(served) as lines:
+        first = next(lines)
+    served.state.jobs.update("job1", error="meanwhile")
+    with events_of(served, last=first.removeprefix("id: ")) as events:
+        assert json.loads(next(events)["data"])["job"]["error"] == "meanwhile"
+
+
 def test_silence_is_broken_by_heartbeats_that_carry_the_place(
     served: Shim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,11 +162,12 @@ def test_a_reader_that_was_dropped_comes_back_and_has_everything(served: Shim) -
         until(lambda: services._open, "it listens")
         number = 0
         while services._open:
-            served.state.jobs.update("job1", error=f"{number} " + "x" * 20_000)
+            served.state.jobs.update("job1", error=f"{number} " + "x" * 2_000)
             number += 1
         text = _everything(sleepy)
-    heard = list(parsed(_unchunked(text).decode().splitlines()))
-    last = next(event["id"] for event in reversed(heard) if "id" in event)
+    lines = _unchunked(text).decode().splitlines()
+    heard = list(parsed(lines))
+    last = [line.removeprefix("id: ") for line in lines if line.startswith("id: ")][-1]
     served.state.jobs.update("job1", error=f"{number} ")
     with events_of(served, last=last) as events:
         while not heard or _number(heard[-1]) != number:

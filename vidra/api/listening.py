@@ -20,7 +20,7 @@ from vidra.api.crowd import Crowd
 from vidra.api.guard import LARGEST_HEAD
 from vidra.api.services import Services
 from vidra.api.streams.message import Ending
-from vidra.api.streams.sending import DIRECT
+from vidra.api.streams.sending import CUT, DIRECT
 from vidra.errors import UsageError
 
 BACKLOG: Final = 2048
@@ -32,6 +32,8 @@ UNACKNOWLEDGED_MS: Final = 15_000
 """Milliseconds after which a peer that does not take our bytes counts as gone."""
 SEND_BUFFER: Final = 128 * 1024
 """Bytes that the system holds for a peer that does not read; by itself it would take megabytes for each."""
+WRITE_BUFFER: Final = 16 * 1024
+"""Bytes that we hold besides before a sender has to wait."""
 LARGEST_WS_MESSAGE: Final = 65_536
 
 
@@ -51,6 +53,7 @@ class PatientProtocol(H11Protocol):
             self._turned_away = True
             transport.abort()
             return
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self._deadline = self.loop.call_later(self.patience, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -58,7 +61,7 @@ class PatientProtocol(H11Protocol):
         super().data_received(data)
         if self.scope is not None:  # the application's task has not begun yet
             extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
-            extensions[DIRECT] = self.write_part
+            extensions |= {DIRECT: self.write_part, CUT: self.transport.abort}
         if self._is_serving():
             self._stop_clock()
         elif self._deadline is None and not self.transport.is_closing():
@@ -106,7 +109,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):
             extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
-            extensions[DIRECT] = self.write_frame
+            extensions |= {DIRECT: self.write_frame, CUT: self.transport.abort}
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count it out: it came in as an HTTP connection."""

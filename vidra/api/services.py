@@ -11,14 +11,17 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import orjson
+from starlette.types import Scope
 
 from vidra.api.client.job import job_object
 from vidra.api.client.view import JobView
+from vidra.api.guard import SHOWN_TOKEN
 from vidra.api.interface import Backend
 from vidra.api.metrics import Metrics
 from vidra.api.streams.hub import Hub
 from vidra.api.streams.message import Ending
 from vidra.api.streams.runs import RunWatch
+from vidra.api.streams.sending import CUT
 from vidra.api.streams.subscriber import Subscriber
 from vidra.engine.jobs.commands import JobCommands
 from vidra.engine.jobs.entry_commands import EntryCommands
@@ -189,13 +192,17 @@ class Services:
             raise UsageError("this idempotency key was used for another request; use a new one")
         return job
 
-    def opened(self, subscriber: Subscriber, token: str) -> None:
-        """Remember the token a stream was opened with."""
-        self._open[subscriber] = token
+    def opened(self, subscriber: Subscriber, scope: Scope) -> None:
+        """Remember the token a stream was opened with, and how its connection is cut."""
+        self._open[subscriber] = scope[SHOWN_TOKEN]
+        cut = scope.get("extensions", {}).get(CUT)
+        if cut is not None:
+            subscriber.cut_with(cut)
 
     def closed(self, subscriber: Subscriber) -> None:
         """Forget a stream that is over; count it if it was us who ended it."""
         self._open.pop(subscriber, None)
+        subscriber.left()
         if subscriber.ending is not None:
             self.metrics.dropped(subscriber.ending.name.lower())
 

@@ -22,7 +22,6 @@ from starlette.types import Receive, Scope, Send
 from vidra.api.context import Context
 from vidra.api.generic.routes import PROBLEMS
 from vidra.api.generic.streams import EventStream
-from vidra.api.guard import SHOWN_TOKEN
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.api.streams.message import Ending, Message
@@ -53,7 +52,7 @@ class BackendFeed:
         self._settings = settings
         self._health: BackendHealth | None = None
         self._subscribers: set[Subscriber] = set()
-        self._at = 0
+        self.at = 0
         """Number of the latest event that subscribers were told of."""
         self._task: asyncio.Task[None] | None = None
 
@@ -63,7 +62,7 @@ class BackendFeed:
         health = self._health
         if health is None or self._task is None:
             health = self._health = open_health(self._settings)
-            self._at = health.latest()
+            self.at = health.latest()
             self._task = asyncio.create_task(self._follow(health), name="back end events")
         subscriber = Subscriber()
         missed = [] if after is None else self._missed(health, after)
@@ -93,9 +92,9 @@ class BackendFeed:
                     subscriber.end(Ending.TOO_SLOW)
 
     def _advance(self, health: BackendHealth) -> None:
-        news = health.since(self._at)
+        news = health.since(self.at)
         messages = [self._snapshot(news.latest)] if news.reset else list(map(_message, news.events))
-        self._at = news.latest
+        self.at = news.latest
         for message in messages:
             for subscriber in self._subscribers:
                 subscriber.offer(message)
@@ -104,8 +103,8 @@ class BackendFeed:
         """Return what lies between the place and what subscribers were told of; that comes by itself."""
         news = health.since(after)
         if news.reset:
-            return [self._snapshot(self._at)]
-        return [_message(happening) for happening in news.events if happening.number <= self._at]
+            return [self._snapshot(self.at)]
+        return [_message(happening) for happening in news.events if happening.number <= self.at]
 
     def _snapshot(self, latest: int) -> Message:
         shown = [view.model_dump(mode="json") for view in standings_now(self._settings)]
@@ -131,10 +130,12 @@ async def backend_events(services: Context, request: Request, last_event_id: Las
 
 
 async def _events(services: Services, request: Request, after: int | None) -> AsyncGenerator[bytes, None]:
-    with feed_of(request.app).listening(after) as (subscriber, missed):
-        services.opened(subscriber, request.scope[SHOWN_TOKEN])
+    feed = feed_of(request.app)
+    with feed.listening(after) as (subscriber, missed):
+        services.opened(subscriber, request.scope)
         try:
-            yield b"".join([b": connected\n\n", *(message.sse for message in missed)])
+            here = f"id: {feed.at}\n" if after is None else ""
+            yield b"".join([f": connected\n{here}\n".encode(), *(message.sse for message in missed)])
             async for part in taken(subscriber):
                 yield part
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Final
@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope, Send
 from vidra.api.context import Context
 from vidra.api.generic.room import EventRoom
 from vidra.api.generic.routes import PROBLEMS, RunId
-from vidra.api.guard import SHOWN_TOKEN
 from vidra.api.interface import RUN_OVER, RunNotFound
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
@@ -67,10 +66,8 @@ async def _stream(
     services: Services, request: Request, job_id: str | None, run_id: str | None, last: str | None
 ) -> Response:
     place = None if last is None else Place.parse(last)
-    token: str = request.scope[SHOWN_TOKEN]
     headers = {"x-accel-buffering": "no"}
-    write = request.scope.get("extensions", {}).get(DIRECT)
-    events = _events(services, job_id, run_id, place, token, write)
+    events = _events(services, job_id, run_id, place, request.scope)
     hello = await anext(events)  # listening before the head of the answer goes out: nothing is missed
     return EventStream(led_by(hello, events), headers=headers)
 
@@ -80,18 +77,19 @@ async def _events(
     job_id: str | None,
     run_id: str | None,
     place: Place | None,
-    token: str,
-    write: Callable[[bytes], bool] | None,
+    scope: Scope,
 ) -> AsyncGenerator[bytes, None]:
     """Yield the stream's text. A peer that stops reading is ended by its queue, see `Subscriber`."""
     make = partial(_room, services)
     with services.hub.listening(job_id, EventRoom, make) as (topic, room, subscriber):
-        services.opened(subscriber, token)
+        services.opened(subscriber, scope)
         watcher = _watch(services, run_id, subscriber)
         try:
-            yield b": connected\n\n"
+            # Whoever loses the connection before the first event can come back to here.
+            yield b": connected\n\n" if place else f": connected\nid: {topic.cursor}\n\n".encode()
             for message in () if place is None else room.missed(topic, place, subscriber):
                 yield message.sse
+            write = scope.get("extensions", {}).get(DIRECT)
             if write is not None:
                 subscriber.write_directly(write, SSE)
             async for part in taken(subscriber, lambda: topic.cursor):

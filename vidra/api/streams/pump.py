@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from vidra.api.streams.message import Ending, Message
@@ -51,8 +51,11 @@ class Pump:
                 self._write_some()
                 await asyncio.sleep(0)
 
-    def joined(self, form: Form, messages: Sequence[Message]) -> bytes:
+    def joined(self, form: Form, waiting: Collection[Message]) -> bytes:
         """Return the bytes of the messages; listeners of one room mostly want the same ones in a row."""
+        if len(waiting) == 1:  # mostly; and the message keeps its bytes
+            return form(next(iter(waiting)))
+        messages = tuple(waiting)
         known = form is self._form and len(messages) == len(self._last)
         if not known or any(one is not other for one, other in zip(messages, self._last, strict=True)):
             # The messages are kept, not their ids: a new one may lie where an old one lay.

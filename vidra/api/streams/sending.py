@@ -10,13 +10,13 @@ from typing import Final, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from vidra.api.guard import SHOWN_TOKEN
 from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.subscriber import Subscriber
 
 SEND_S: Final = 10.0
 """Seconds a peer may leave one batch of messages unread before its connection is given up."""
-CLOSE_S: Final = 2.0
+CUT: Final = "vidra.cut"
+"""Scope extension of our server: drops the connection, with whatever the peer has not taken."""
 DIRECT: Final = "vidra.write_now"
 """Scope extension of our server: writes whole frames, or part of a body, at once, or returns False."""
 
@@ -31,8 +31,8 @@ _CODES: Final = {
 class Hearer(Protocol):
     """Who wants to know of connections and how they ended."""
 
-    def opened(self, subscriber: Subscriber, token: str) -> None:
-        """Hear of a connection that was opened with this token."""
+    def opened(self, subscriber: Subscriber, scope: Scope) -> None:
+        """Hear of a connection that was opened."""
         ...
 
     def closed(self, subscriber: Subscriber) -> None:
@@ -54,19 +54,18 @@ async def speak(
 
     What the peer says is read and ignored. `with_places` sends events that can be resumed from.
     """
-    hearer.opened(subscriber, scope[SHOWN_TOKEN])
+    hearer.opened(subscriber, scope)
     try:
         await receive()
         await send({"type": "websocket.accept"})
         await _converse(scope, receive, send, subscriber, first, with_places=with_places)
+        if subscriber.ending is not None:
+            ending = subscriber.ending
+            # One that does not read cannot be told; its connection is cut, see `Subscriber`.
+            with contextlib.suppress(OSError, RuntimeError):
+                await send({"type": "websocket.close", "code": _CODES[ending], "reason": ending.value})
     finally:
         hearer.closed(subscriber)
-    if subscriber.ending is not None:
-        ending = subscriber.ending
-        # A peer that does not read cannot be told; returning lets the server drop the connection.
-        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
-            async with asyncio.timeout(CLOSE_S):
-                await send({"type": "websocket.close", "code": _CODES[ending], "reason": ending.value})
 
 
 async def _converse(

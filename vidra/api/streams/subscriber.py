@@ -16,6 +16,10 @@ BURST_LIMIT: Final = 4096
 """Messages that may wait at all: one change of the state may mean many messages at once."""
 PATIENCE_S: Final = 1.0
 """Seconds without taking anything after which a listener with a full queue counts as stuck."""
+LONGEST_S: Final = 10.0
+"""Seconds after which one counts as stuck however little waits for it."""
+FAREWELL_S: Final = 2.0
+"""Seconds a listener that was ended gets to take its last words before its connection is cut."""
 
 
 class Subscriber:
@@ -32,6 +36,8 @@ class Subscriber:
         self._news = asyncio.Event()
         self._direct: tuple[Callable[[bytes], bool], Form] | None = None
         self._idle = False
+        self._cut: Callable[[], object] | None = None
+        self._cutting: asyncio.TimerHandle | None = None
         self.ending: Ending | None = None
         """Why it ended; None while it has not."""
 
@@ -48,7 +54,7 @@ class Subscriber:
         self._waiting.pop(key, None)
         if not self._waiting:
             self._moved_at = self._loop.time()
-        elif self._is_full():
+        elif self._is_stuck():
             self._waiting.clear()
             self.end(Ending.TOO_SLOW)
             return
@@ -67,11 +73,20 @@ class Subscriber:
         if not self._waiting or self._direct is None or self._pump is None:
             return
         write, form = self._direct
-        if self._idle and write(self._pump.joined(form, tuple(self._waiting.values()))):
+        if self._idle and write(self._pump.joined(form, self._waiting.values())):
             self._waiting.clear()
-            self.moved()
         else:
             self._news.set()
+
+    def cut_with(self, cut: Callable[[], object]) -> None:
+        """Take the way to end the connection itself, for when the listener does not take its last words."""
+        self._cut = cut
+
+    def left(self) -> None:
+        """Hear that the connection is over, or is somebody else's matter now."""
+        self._cut = None
+        if self._cutting is not None:
+            self._cutting.cancel()
 
     def moved(self) -> None:
         """Hear that the peer took something: it may be slow, but it is not stuck."""
@@ -86,12 +101,14 @@ class Subscriber:
         if self.ending is None:
             self.ending = ending
             self._news.set()
+            if self._cut is not None:
+                self._cutting = self._loop.call_later(FAREWELL_S, self._cut)
 
-    def _is_full(self) -> bool:
+    def _is_stuck(self) -> bool:
+        silent = self._loop.time() - self._moved_at
         if len(self._waiting) < self._limit:
-            return False
-        stuck = self._loop.time() - self._moved_at > PATIENCE_S
-        return stuck or len(self._waiting) >= self._burst
+            return silent > LONGEST_S
+        return silent > PATIENCE_S or len(self._waiting) >= self._burst
 
     async def take(self) -> list[Message]:
         """Wait for messages and return all of them; empty once it has ended and nothing is left."""
