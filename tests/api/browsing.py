@@ -83,7 +83,7 @@ class ForeignSite:
     def __init__(self) -> None:
         self.page = ""
         self.results: queue.Queue[dict[str, Any]] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -94,28 +94,29 @@ class ForeignSite:
         self._server.server_close()
         self._thread.join(5)
 
-    def _handler(site) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has the name `self`
-        class Handler(BaseHTTPRequestHandler):
-            """Answers the browser."""
 
-            def do_GET(self) -> None:
-                """Serve the page."""
-                self.send_response(200)
-                self.send_header("content-type", "text/html")
-                self.end_headers()
-                self.wfile.write(site.page.encode())
+def _handler_of(site: ForeignSite) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        """Answers the browser."""
 
-            def do_POST(self) -> None:
-                """Take the result."""
-                length = int(self.headers["content-length"])
-                site.results.put(json.loads(self.rfile.read(length)))
-                self.send_response(204)
-                self.end_headers()
+        def do_GET(self) -> None:
+            """Serve the page."""
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(site.page.encode())
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
+        def do_POST(self) -> None:
+            """Take the result."""
+            length = int(self.headers["content-length"])
+            site.results.put(json.loads(self.rfile.read(length)))
+            self.send_response(204)
+            self.end_headers()
 
-        return Handler
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+            """Say nothing."""
+
+    return Handler
 
 
 @contextmanager

@@ -50,8 +50,10 @@ def besiege(folder: Path, count: int) -> None:
 def _watched(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     command = [sys.executable, "-m", "tests.api.watched", str(folder)]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PREFECT_HOME": str(folder / "prefect")}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, **pipes) as program:  # type: ignore[call-overload]  # pipes are such arguments
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
         program.stdin.write(f"{TOKEN}\n")
         program.stdin.flush()
         try:

@@ -6,7 +6,7 @@ They are declared in the configuration alone. `POST /api/v1/flows/playlist-expan
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
@@ -111,7 +111,7 @@ def _check_name(services: Services, name: str) -> None:
         raise BadBody(unknown_name(name, declared), code="subscription_not_found", status=404)
 
 
-def _shown(card: SubscriptionCard) -> dict[str, object]:
+def _shown(card: SubscriptionCard) -> dict[str, Any]:
     last = card.standing.last_run
     return card.to_json() | {
         "urls": [redact_url(url) for url in card.settings.urls],
