@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.supervisor.worlds import World, until
 from vidra.supervisor.environment import command_for, environment_for, isolated
-from vidra.supervisor.interface import BackendSpec, BackendState, PortSpec
+from vidra.supervisor.interface import BackendSpec, BackendState, HealthSpec, PortSpec
+from vidra.supervisor.repairing import repair
 
 OURS = {
     "PATH": "/home/u/.venv/bin:/usr/bin",
@@ -32,6 +34,33 @@ def test_an_isolated_runtime_inherits_nothing_of_ours() -> None:
         "LD_LIBRARY_PATH": "/usr/local/lib",
         "LANG": "de_DE.UTF-8",
     }
+
+
+def test_a_bundles_libraries_are_for_the_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there was no such variable before, the one-file loader keeps no original to restore."""
+    bare = {name: value for name, value in OURS.items() if name != "LD_LIBRARY_PATH_ORIG"}
+    as_usual = isolated(bare)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+
+    assert "LD_LIBRARY_PATH" in as_usual
+    assert "LD_LIBRARY_PATH" not in isolated(bare)
+    assert isolated(OURS)["LD_LIBRARY_PATH"] == "/usr/local/lib"
+
+
+@pytest.mark.anyio
+async def test_a_restart_command_runs_in_its_users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`systemctl` needs neither our libraries nor our secrets."""
+    monkeypatch.setenv("VIDRA_SERVER_TOKEN", "canary")
+    monkeypatch.setenv("THEIRS", "stays")
+    show = "import os; print(os.environ.get('VIDRA_SERVER_TOKEN'), os.environ.get('THEIRS'))"
+    service = BackendSpec(
+        name="plex",
+        health=HealthSpec(url="http://127.0.0.1:9/"),
+        restart_command=(sys.executable, "-S", "-c", show),
+    )
+    repaired, output = await repair(service)
+
+    assert (repaired.ok, list(output)) == (True, ["None stays"])
 
 
 def test_declared_variables_get_port_and_host(tmp_path: Path) -> None:

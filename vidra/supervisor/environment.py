@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -58,8 +59,11 @@ def isolated(inherited: Mapping[str, str]) -> dict[str, str]:
     if home := inherited.get("VIRTUAL_ENV"):
         own = str(Path(home) / "bin")
         env["PATH"] = os.pathsep.join(part for part in env.get("PATH", "").split(os.pathsep) if part != own)
-    # A one-file bundle points the loader at its own libraries and keeps the original under this name.
-    if (original := env.pop("LD_LIBRARY_PATH_ORIG", None)) is not None:
+    # A one-file bundle points the loader at its own libraries; what was there before, if anything, has this name.
+    original = env.pop("LD_LIBRARY_PATH_ORIG", None)
+    if getattr(sys, "frozen", False):
+        env.pop("LD_LIBRARY_PATH", None)
+    if original is not None:
         env["LD_LIBRARY_PATH"] = original
     return env
 

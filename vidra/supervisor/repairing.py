@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Sequence
 
+from vidra.supervisor.environment import isolated
 from vidra.supervisor.happenings import Repaired
 from vidra.supervisor.interface import BackendSpec
 
@@ -18,6 +19,7 @@ async def repair(spec: BackendSpec) -> tuple[Repaired, Sequence[str]]:
         process = await asyncio.create_subprocess_exec(
             *spec.restart_command,
             cwd=spec.cwd,
+            env=isolated(os.environ) if spec.isolated else None,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
