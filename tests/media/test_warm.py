@@ -5,6 +5,7 @@ from __future__ import annotations
 from yt_dlp import YoutubeDL
 
 from vidra.media.addresses import NetworkPolicy
+from vidra.media.foreign import Foreign
 from vidra.media.instance import Instance
 from vidra.media.interruption import Interrupter
 
@@ -18,8 +19,11 @@ def _extractors(**params: object) -> list[str]:
 
 def test_a_session_asks_the_extractors_in_yt_dlps_own_order() -> None:
     """The order that is worked out once is the one yt-dlp works out each time."""
-    with YoutubeDL({"quiet": True}) as plain:
-        assert _extractors() == list(plain._ies)
+    plain: Foreign = YoutubeDL({"quiet": True})
+    theirs = list(plain._ies)
+    plain.close()
+
+    assert _extractors() == theirs
 
 
 def test_chosen_extractors_are_still_the_only_ones() -> None:
