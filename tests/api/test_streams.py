@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from operator import attrgetter
 
 import pytest
@@ -15,6 +16,7 @@ from tests.api.filling import add_job, add_list, entries_of
 from tests.api.serving import Shim, until
 from tests.api.simulator import JOB_EVENTS, OVERVIEW_EVENTS, Listener
 from vidra.api.interface import RunState
+from vidra.api.streams import subscriber as subscribing
 from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.place import Place
 from vidra.api.streams.pump import Pump
@@ -78,6 +80,27 @@ def test_a_queue_that_nobody_empties_is_ended() -> None:
         return burst.ending, slow.ending, len(burst)
 
     assert asyncio.run(scene()) == (Ending.TOO_SLOW, Ending.TOO_SLOW, 0)
+
+
+def test_a_queue_of_figures_alone_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They replace one another and never fill it; whoever takes none for long is gone all the same."""
+    monkeypatch.setattr(subscribing, "LONGEST_S", 0.2)
+    monkeypatch.setattr(subscribing, "FAREWELL_S", 0.5)
+    cut: list[str] = []
+
+    async def scene() -> Ending | None:
+        stuck, left = Subscriber(), Subscriber()
+        for subscriber, name in ((stuck, "stuck"), (left, "left")):
+            subscriber.cut_with(partial(cut.append, name))
+            for number in range(6):
+                subscriber.offer(Message(text=str(number), key="figures"))
+                await asyncio.sleep(0.05)
+        left.left()
+        await asyncio.sleep(0.8)
+        return stuck.ending
+
+    assert asyncio.run(scene()) is Ending.TOO_SLOW
+    assert cut == ["stuck"]
 
 
 def test_no_listener_is_written_the_bytes_of_an_earlier_message() -> None:

@@ -51,13 +51,13 @@ class Subscriber:
             return
         self._serial += 1
         key = ("", self._serial) if message.key is None else message.key
-        self._waiting.pop(key, None)
         if not self._waiting:
             self._moved_at = self._loop.time()
         elif self._is_stuck():
             self._waiting.clear()
             self.end(Ending.TOO_SLOW)
             return
+        self._waiting.pop(key, None)  # the newer figures stand at the end
         self._waiting[key] = message
         if self._idle and self._direct is not None and self._pump is not None:
             self._pump.add(self)
