@@ -59,7 +59,7 @@ def isolated(inherited: Mapping[str, str]) -> dict[str, str]:
     if home := inherited.get("VIRTUAL_ENV"):
         own = str(Path(home) / "bin")
         env["PATH"] = os.pathsep.join(part for part in env.get("PATH", "").split(os.pathsep) if part != own)
-    # A one-file bundle points the loader at its own libraries and keeps what was there before, if anything was.
+    # A one-file bundle points the loader at its own libraries, and keeps what was there before if there was.
     original = env.pop("LD_LIBRARY_PATH_ORIG", None)
     if getattr(sys, "frozen", False):
         env.pop("LD_LIBRARY_PATH", None)
