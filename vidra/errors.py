@@ -217,7 +217,9 @@ class DiskFull(MediaError):
     def __init__(self, path: Path, *, needed: int | None, free: int | None) -> None:
         self.path, self.needed, self.free = path, needed, free
         sizes = "" if needed is None or free is None else f": {needed} bytes needed, {free} free"
-        super().__init__(f"no room left on the file system of {path}{sizes}")
+        super().__init__(
+            f"no room left on the file system of {path}{sizes}; make some there, then `vidra job retry`"
+        )
 
 
 class StateError(VidraError):

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psutil
 import pytest
@@ -84,20 +85,32 @@ def test_a_cancelled_run_cleans_up(tmp_path: Path) -> None:
     assert (tmp_path / "cleaned").exists()
 
 
-def test_a_cancelled_run_that_does_not_listen_is_killed_with_its_programs(tmp_path: Path) -> None:
-    """PF-10: nothing of the process group is left, the cancellation hook has run."""
-    run = _trigger("stubborn", folder=str(tmp_path))
-    wait_until((tmp_path / "program").exists)
-    program = psutil.Process(int((tmp_path / "program").read_text()))
-    began = time.monotonic()
+def _cancelled_by_force(folder: Path) -> float:
+    """Cancel a run that does not listen; return the seconds from `Cancelling` to the end of its program."""
+    from prefect.client.orchestration import get_client
+
+    folder.mkdir()
+    run = _trigger("stubborn", folder=str(folder))
+    wait_until((folder / "program").exists)
+    program = psutil.Process(int((folder / "program").read_text()))
 
     asyncio.run(runs.cancel(run.flow_run_id))
     wait_until(lambda: not program.is_running() or program.status() == psutil.STATUS_ZOMBIE, 10.0)
-    took = time.monotonic() - began
+    gone = time.time()
 
     assert _end_of(run).state_type == "CANCELLED"
-    assert (tmp_path / "cancellation-hook").exists()
-    assert took < 6.0  # 2 s on an idle machine; the suite runs on busy ones
+    assert (folder / "cancellation-hook").exists()
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(UUID(run.flow_run_id))
+    return gone - min(state.timestamp for state in states if state.is_cancelling()).timestamp()
+
+
+def test_a_cancelled_run_that_does_not_listen_is_killed_with_its_programs(tmp_path: Path) -> None:
+    """PF-10: nothing of the process group is left after 2 s, the cancellation hook has run."""
+    took = [_cancelled_by_force(tmp_path / name) for name in ("one", "two", "three")]
+
+    assert min(took) < 2.0  # of several, as the suite runs on busy machines
+    assert max(took) < 6.0
 
 
 def test_a_killed_run_is_crashed_and_its_programs_are_ended(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import json
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, environment
 from vidra.engine.environment import applied
+from vidra.engine.http_api import HttpApi
 from vidra.engine.lifecycle.running import engine_environment
+from vidra.engine.runs import RunInfo, told_run
 from vidra.settings import load_settings
 
 DONE = frozenset({"completed"})
@@ -53,6 +56,12 @@ def bytes_per_address(shell: Shell, containing: str) -> dict[str, int]:
     return dict(sent)
 
 
+def under_way(shell: Shell, containing: str) -> int:
+    """Return how many files the site is sending this moment."""
+    asked = [one for one in shell.site.requests(containing) if one.path.startswith("/f/")]
+    return len([one for one in asked if one.method == "GET" and one.until is None])
+
+
 def all_arrived(shell: Shell, original: Path, *, number: int, containing: str, seed: int) -> None:
     """Check that every file is there and whole, and at most one of them was fetched twice."""
     assert len(shell.shelf()) == number, seed
@@ -64,31 +73,48 @@ def all_arrived(shell: Shell, original: Path, *, number: int, containing: str, s
     assert list(shell.root.rglob("*.part")) == [], seed
 
 
-def unfinished_runs(shell: Shell) -> list[dict[str, Any]]:
-    """Return the flow runs of jobs that Prefect shows as under way."""
-    listed: list[dict[str, Any]] = json.loads(shell.run("flow", "runs", "--json", "--limit", "200").stdout)
-    return [run for run in listed if not run["final"] and run["job_id"]]
+def flow_runs(shell: Shell) -> list[RunInfo]:
+    """Return the runs that have begun, the newest first, as Prefect has them."""
+    begun = {"state": {"type": {"not_any_": ["SCHEDULED"]}}}
+    order = {"sort": "EXPECTED_START_TIME_DESC", "limit": 200}
+    return [told_run(run) for run in _asked(shell, "/flow_runs/filter", {"flow_runs": begun, **order})]
+
+
+def unfinished_runs(shell: Shell) -> list[RunInfo]:
+    """Return the flow runs that Prefect shows as under way."""
+    return [run for run in flow_runs(shell) if not run.final]
 
 
 def runs_of(shell: Shell, containing: str) -> list[str]:
     """Return how the flow runs of the jobs stand whose address contains the text."""
-    wanted = {job["job_id"] for job in jobs(shell) if containing in job["urls"][0]}
-    listed: list[dict[str, Any]] = json.loads(shell.run("flow", "runs", "--json", "--limit", "200").stdout)
-    return [run["state_type"] for run in listed if run["job_id"] in wanted]
+    wanted = {run for job in jobs(shell) if containing in job["urls"][0] for run in job["flow_run_ids"]}
+    return [run.state_type for run in flow_runs(shell) if run.flow_run_id in wanted]
 
 
 def active_slots(shell: Shell) -> int:
     """Return how many slots of all global limits are taken (PF-06)."""
-    import asyncio
+    limits = _asked(shell, "/v2/concurrency_limits/filter", {"limit": 200})
+    return sum(limit["active_slots"] for limit in limits if not limit["slot_decay_per_second"])
 
-    from vidra.engine.runs import connected_client
 
-    async def count() -> int:
-        async with connected_client() as client:
-            limits = await client.read_global_concurrency_limits(limit=200, offset=0)
-        return sum(limit.active_slots for limit in limits if not limit.slot_decay_per_second)
+def moment_of(shell: Shell, run_id: str, state_type: str) -> float:
+    """Return when (Unix time) a run came into a state of this type for the first time."""
+    asked = f"/flow_run_states/?flow_run_id={run_id}"
+    states = _asked(shell, asked, None)
+    moments = (state["timestamp"] for state in states if state["type"] == state_type)
+    return min(datetime.fromisoformat(moment).timestamp() for moment in moments)
 
-    environment = engine_environment(load_settings(config=shell.config, environ={}))
-    assert environment is not None
-    with applied(environment):
-        return asyncio.run(count())
+
+def _asked(shell: Shell, path: str, body: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Ask the engine's Prefect server."""
+
+    async def ask() -> Any:
+        async with HttpApi() as api:
+            return await (api.get(path) if body is None else api.query(path, body))
+
+    environ = environment() | shell.variables
+    reach = engine_environment(load_settings(config=shell.config, environ=environ))
+    assert reach is not None
+    with applied(reach | shell.variables):
+        answer: list[dict[str, Any]] = asyncio.run(ask())
+    return answer

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
-from tests.faults.aftermath import bytes_per_address, finished, jobs, unfinished_runs
+from tests.faults.aftermath import bytes_per_address, finished, jobs, runs_of, unfinished_runs
 from tests.scale.postgres import free_port
 from tests.scale.shared_server import SharedServer, shared_server
 from tests.site.server import MediaSite
@@ -39,11 +37,6 @@ def machine(tmp_path: Path, media_site: MediaSite, outside: SharedServer) -> Ite
     made.kill_everything()
 
 
-def _runs(shell: Shell) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = json.loads(shell.run("flow", "runs", "--json").stdout)
-    return [run for run in listed if run["job_id"]]
-
-
 def _survives(machine: Shell, outside: SharedServer, *, seconds: float, killed: bool) -> None:
     """Take the server away while a download is under way, which ends before the server is back."""
     tag = f"tag{machine.shim}{'k' if killed else 's'}"
@@ -63,8 +56,8 @@ def _survives(machine: Shell, outside: SharedServer, *, seconds: float, killed: 
         outside.send(signal.SIGCONT)
 
     wait_until(lambda: not unfinished_runs(machine), 120)
-    assert {run["state_type"] for run in _runs(machine)} == {"COMPLETED"}
-    assert [len(job["flow_run_ids"]) for job in jobs(machine)] == [1] * len(_runs(machine))
+    assert runs_of(machine, tag) == ["COMPLETED"]
+    assert [len(job["flow_run_ids"]) for job in jobs(machine)] == [1]
     assert len(bytes_per_address(machine, tag)) == 1
     assert len([one for one in machine.site.requests(tag) if one.path.startswith("/f/")]) <= 2
     assert finished(machine)
