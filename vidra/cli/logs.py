@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,15 +60,16 @@ class _Tail:
     """Reads a growing file; one that was rotated is read from its beginning."""
 
     def __init__(self, name: str, path: Path) -> None:
-        self._name, self._path, self._offset = name, path, 0
+        self._name, self._path = name, path
+        self._offset = self._inode = 0
 
     def new_lines(self) -> Iterator[str]:
         """Yield the lines since the last call, time first so that lines of several files can be sorted."""
         try:
-            size = self._path.stat().st_size
-            if size < self._offset:
-                self._offset = 0
             with self._path.open("rb") as file:
+                facts = os.fstat(file.fileno())
+                if facts.st_ino != self._inode or facts.st_size < self._offset:
+                    self._inode, self._offset = facts.st_ino, 0
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
