@@ -122,7 +122,7 @@ class JobRoom(RoomBase):
         if job == before:
             return
         if self._progress_due or self._due:
-            self._flush()  # figures of before must not arrive after the status they led to
+            self._flush(lasting=True)  # figures of before must not arrive after the status they led to
         if job.selection != before.selection or became_known(before, job):
             self._refresh(job)
         else:
@@ -215,15 +215,16 @@ class JobRoom(RoomBase):
         completed = entry.index if entry.status is EntryStatus.COMPLETED else None
         self.tell("playlist_progress", playlist_progress(self._view, completed=completed))
 
-    def _flush(self) -> None:
+    def _flush(self, *, lasting: bool = False) -> None:
+        """Tell the latest figures; `lasting` ones are not replaced by those that follow."""
         if self._progress_due:
             self._progress_due = False
             if payload := progress_event(self._view):
-                self.tell("progress", payload, key="progress")
+                self.tell("progress", payload, key=None if lasting else "progress")
         for index in sorted(self._due) if self._view.is_list else ():
             entry = self._entries[index]
             payload = entry_progress(self._view.job, entry, reason="entry_progress", timestamp=self.now())
-            self.tell("playlist_entry_progress", payload, key=("entry", index))
+            self.tell("playlist_entry_progress", payload, key=None if lasting else ("entry", index))
         self._due.clear()
 
     def _snapshot(self) -> dict[str, Any]:
