@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.site_asker import PAUSE
 from vidra.clock import ManualClock
 from vidra.engine.politeness.breaker import Phase, Rule
 from vidra.engine.politeness.breakers import Breakers, PausedSite
@@ -101,3 +105,24 @@ def test_a_site_that_is_well_writes_nothing(tmp_path: Path, clock: ManualClock) 
         with breakers.watching("one.example", "a"):
             pass
     assert list(tmp_path.glob("sites*")) == []
+
+
+def _asked(folder: Path, what: str, *, at_once: int = 1) -> list[str]:
+    """Return what processes of their own, begun at the same time, were told of the site."""
+    command = [sys.executable, "-m", "tests.engine.site_asker", str(folder), "one.example", what]
+    begun = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+        for _ in range(at_once)
+    ]
+    return sorted(process.communicate(timeout=60)[0] for process in begun)
+
+
+@pytest.mark.slow
+def test_real_processes_share_the_pause_and_the_single_try_after_it(tmp_path: Path) -> None:
+    """Opened by two that were refused, closed to a third; of three that come after it, one may ask."""
+    assert [_asked(tmp_path, "refused") for _ in "12"] == [["admitted"], ["admitted"]]
+    began = time.monotonic()
+    assert _asked(tmp_path, "ask") == ["paused"]
+    assert time.monotonic() - began < PAUSE, "this machine is too slow to tell"
+    time.sleep(PAUSE)  # the pause has the length it has
+    assert _asked(tmp_path, "ask", at_once=3) == ["admitted", "paused", "paused"]
