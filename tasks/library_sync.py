@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, cast
@@ -237,11 +238,12 @@ class SourceSync:
         pages = self._server.items(
             section, ItemKind(kind), changed_since=changed_since, page_size=self._settings.page_size
         )
-        async for page in pages:
-            changes = listing.take([item_record(item, section.id) for item in page.items])
-            total = page.total if page.total is not None else total
-            await self._apply(stored, changes)
-            await self._note(section, kind, listing.seen, total)
+        async with aclosing(pages):
+            async for page in pages:
+                changes = listing.take([item_record(item, section.id) for item in page.items])
+                total = page.total if page.total is not None else total
+                await self._apply(stored, changes)
+                await self._note(section, kind, listing.seen, total)
         ending = listing.finish(complete=total is None or listing.seen >= total)
         await self._finish(section, stored, ending)
         self._difference += listing.difference()

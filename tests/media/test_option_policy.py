@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -66,8 +67,8 @@ CLIENT_DEFAULTS: dict[str, Any] = {
 
 def documented_keys() -> list[str]:
     """Return every parameter that the documentation of `YoutubeDL` names."""
-    documentation = (YoutubeDL.__doc__ or "").partition("Available options:")[2]
-    listed = re.findall(r"(?m)^ {4}([a-z_]+)(?::| {6})", documentation)
+    documentation = inspect.cleandoc(YoutubeDL.__doc__ or "").partition("Available options:")[2]
+    listed = re.findall(r"(?m)^([a-z_]+)(?::| {6})", documentation)
     downloader = re.search(r"(?s)common\.py\):\n(.*?)\.\n", documentation)
     assert downloader is not None
     return sorted({*listed, *re.findall(r"[a-z_]+", downloader[1])})

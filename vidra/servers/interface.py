@@ -11,7 +11,7 @@ Errors of every method: `AuthRequired` (sign in again), `WrongServer`, other `Re
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum, unique
@@ -367,7 +367,7 @@ class MediaServer(ABC):
     @abstractmethod
     def items(
         self, section: Section, kind: ItemKind, *, changed_since: datetime | None = None, page_size: int = 200
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """Yield the section's items of one kind, page by page, no item twice.
 
         Ends at the announced total or at an empty page. With `changed_since`, only items whose

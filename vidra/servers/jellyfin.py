@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, assert_never
@@ -90,7 +91,7 @@ class JellyfinServer(MediaServer):
 
     async def items(
         self, section: Section, kind: ItemKind, *, changed_since: datetime | None = None, page_size: int = 200
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """List a section; metadata and watch state are asked for separately, for the filters are ANDed."""
         query = self._listing(section, kind)
         if changed_since is None:
@@ -100,10 +101,11 @@ class JellyfinServer(MediaServer):
             queries = [query | {name: since} for name in ("minDateLastSaved", "minDateLastSavedForUser")]
         seen: set[str] = set()
         for each in queries:
-            async for page in self._pages(each, section.id, page_size):
-                fresh = tuple(entry for entry in page.items if entry.id not in seen)
-                seen.update(entry.id for entry in fresh)
-                yield Page(items=fresh, total=page.total if changed_since is None else None)
+            async with aclosing(self._pages(each, section.id, page_size)) as pages:
+                async for page in pages:
+                    fresh = tuple(entry for entry in page.items if entry.id not in seen)
+                    seen.update(entry.id for entry in fresh)
+                    yield Page(items=fresh, total=page.total if changed_since is None else None)
 
     async def count(self, section: Section, kind: ItemKind) -> int:
         """Ask for no items and the total."""
@@ -254,9 +256,10 @@ class JellyfinServer(MediaServer):
             "sortBy": "DateCreated",
             "sortOrder": "Descending",
         }
-        async for page in self._pages(query, None, 200):
-            if any(file.path == path for entry in page.items for file in entry.files):
-                return True
+        async with aclosing(self._pages(query, None, 200)) as pages:
+            async for page in pages:
+                if any(file.path == path for entry in page.items for file in entry.files):
+                    return True
         return False
 
     async def _verify(self, base: str) -> None:
@@ -335,7 +338,7 @@ class JellyfinServer(MediaServer):
 
     async def _pages(
         self, query: Mapping[str, str | int], section: str | None, size: int
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         start, seen = 0, set[str]()
         async with Ahead[Json]() as ahead:
             ahead.ask(self._page(query, start, size))

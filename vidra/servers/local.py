@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,7 +115,7 @@ class LocalServer(MediaServer):
 
     async def items(
         self, section: Section, kind: ItemKind, *, changed_since: datetime | None = None, page_size: int = 200
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """Scan the folder; raises before the first page if any of it cannot be read."""
         found = await self._of_kind(section.id, kind)
         if changed_since is not None:

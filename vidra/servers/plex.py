@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -116,14 +117,15 @@ class PlexServer(MediaServer):
 
     async def items(
         self, section: Section, kind: ItemKind, *, changed_since: datetime | None = None, page_size: int = 200
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """List a section; changes are asked for twice, because watching does not touch `updatedAt`."""
         query: dict[str, str | int] = {"type": plex_items.TYPES[kind], "includeGuids": 1}
         if section.kind is SectionKind.PLAYLISTS:
             if changed_since is not None:
                 raise Missing("playlists cannot be asked for changes")
-            async for page in self._pages("/playlists", {}, page_size):
-                yield page
+            async with aclosing(self._pages("/playlists", {}, page_size)) as pages:
+                async for page in pages:
+                    yield page
             return
         if changed_since is None:
             queries = [query | {"sort": "titleSort"}]
@@ -133,10 +135,12 @@ class PlexServer(MediaServer):
             queries = [query | {f"{field}>>": since} for field in ("updatedAt", "lastViewedAt")]
         seen: set[str] = set()
         for each in queries:
-            async for page in self._pages(f"/library/sections/{section.id}/all", each, page_size):
-                fresh = tuple(entry for entry in page.items if entry.id not in seen)
-                seen.update(entry.id for entry in fresh)
-                yield Page(items=fresh, total=page.total if changed_since is None else None)
+            path = f"/library/sections/{section.id}/all"
+            async with aclosing(self._pages(path, each, page_size)) as pages:
+                async for page in pages:
+                    fresh = tuple(entry for entry in page.items if entry.id not in seen)
+                    seen.update(entry.id for entry in fresh)
+                    yield Page(items=fresh, total=page.total if changed_since is None else None)
 
     async def count(self, section: Section, kind: ItemKind) -> int:
         """Ask for an empty page."""
@@ -265,13 +269,21 @@ class PlexServer(MediaServer):
             if deepest_holder(path, section.locations) is None:
                 continue
             for kind in _PLAYABLE.get(section.kind.value, ()):
-                query: dict[str, str | int] = {"type": plex_items.TYPES[kind], "file": path}
-                async for page in self._pages(f"/library/sections/{section.id}/all", query, 50):
-                    if any(file.path == path for entry in page.items for file in entry.files):
-                        return True
+                if await self._lists_file(section, kind, path):
+                    return True
         return False
 
-    async def _pages(self, path: str, query: Mapping[str, str | int], size: int) -> AsyncIterator[Page]:
+    async def _lists_file(self, section: Section, kind: ItemKind, path: str) -> bool:
+        query: dict[str, str | int] = {"type": plex_items.TYPES[kind], "file": path}
+        async with aclosing(self._pages(f"/library/sections/{section.id}/all", query, 50)) as pages:
+            async for page in pages:
+                if any(file.path == path for entry in page.items for file in entry.files):
+                    return True
+        return False
+
+    async def _pages(
+        self, path: str, query: Mapping[str, str | int], size: int
+    ) -> AsyncGenerator[Page, None]:
         """Yield pages from where the server says the last one ended, whatever size it chose."""
         start, seen = 0, set[str]()
         async with Ahead[Fields]() as ahead:
