@@ -65,21 +65,24 @@ def test_a_queue_keeps_the_latest_figures_and_every_state() -> None:
 
 
 def test_a_queue_that_nobody_empties_is_ended() -> None:
-    """Bounded: at once beyond the burst, after a second beyond the limit."""
+    """Bounded: at once beyond the burst, after a second beyond the limit, of messages or of bytes."""
 
-    async def scene() -> tuple[Ending | None, Ending | None, int]:
-        burst, slow = Subscriber(limit=4, burst=8), Subscriber(limit=4, burst=8)
+    async def scene() -> tuple[Ending | None, ...]:
+        burst, slow, heavy = Subscriber(limit=4, burst=8), Subscriber(limit=4, burst=8), Subscriber()
         for number in range(9):
             burst.offer(Message(text=str(number)))
         for number in range(5):
             slow.offer(Message(text=str(number)))
-        before = slow.ending
+        for _ in range(2):
+            heavy.offer(Message(text="x" * subscribing.QUEUE_BYTES))
+        assert (slow.ending, heavy.ending) == (None, None)
         await asyncio.sleep(1.1)
-        slow.offer(Message(text="x"))
-        assert before is None
-        return burst.ending, slow.ending, len(burst)
+        for subscriber in (slow, heavy):
+            subscriber.offer(Message(text="x"))
+        assert len(burst) == 0
+        return burst.ending, slow.ending, heavy.ending
 
-    assert asyncio.run(scene()) == (Ending.TOO_SLOW, Ending.TOO_SLOW, 0)
+    assert set(asyncio.run(scene())) == {Ending.TOO_SLOW}
 
 
 def test_a_queue_of_figures_alone_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from vidra.api.streams.pump import Form, Pump
 
 QUEUE_LIMIT: Final = 256
 """Messages that may wait for a listener that does not take any."""
+QUEUE_BYTES: Final = 1024 * 1024
+"""About as many bytes may wait: a few large messages weigh as much as many small ones."""
 BURST_LIMIT: Final = 4096
 """Messages that may wait at all: one change of the state may mean many messages at once."""
 PATIENCE_S: Final = 1.0
@@ -32,7 +34,7 @@ class Subscriber:
         self._loop = asyncio.get_running_loop()
         self._moved_at = 0.0
         self._waiting: OrderedDict[Hashable, Message] = OrderedDict()
-        self._serial = 0
+        self._serial = self._bytes = 0
         self._news = asyncio.Event()
         self._direct: tuple[Callable[[bytes], bool], Form] | None = None
         self._idle = False
@@ -54,10 +56,11 @@ class Subscriber:
         if not self._waiting:
             self._moved_at = self._loop.time()
         elif self._is_stuck():
-            self._waiting.clear()
+            self.forget()
             self.end(Ending.TOO_SLOW)
             return
-        self._waiting.pop(key, None)  # the newer figures stand at the end
+        replaced = self._waiting.pop(key, None)  # the newer figures stand at the end
+        self._bytes += len(message.text) - (len(replaced.text) if replaced else 0)
         self._waiting[key] = message
         if self._idle and self._direct is not None and self._pump is not None:
             self._pump.add(self)
@@ -74,7 +77,7 @@ class Subscriber:
             return
         write, form = self._direct
         if self._idle and write(self._pump.joined(form, self._waiting.values())):
-            self._waiting.clear()
+            self.forget()
         else:
             self._news.set()
 
@@ -95,6 +98,7 @@ class Subscriber:
     def forget(self) -> None:
         """Drop what waits: it was told another way."""
         self._waiting.clear()
+        self._bytes = 0
 
     def end(self, ending: Ending) -> None:
         """Let the listener go; what waits is still handed out. The first ending counts."""
@@ -106,7 +110,7 @@ class Subscriber:
 
     def _is_stuck(self) -> bool:
         silent = self._loop.time() - self._moved_at
-        if len(self._waiting) < self._limit:
+        if len(self._waiting) < self._limit and self._bytes < QUEUE_BYTES:
             return silent > LONGEST_S
         return silent > PATIENCE_S or len(self._waiting) >= self._burst
 
@@ -118,5 +122,5 @@ class Subscriber:
             await self._news.wait()
         self._idle = False
         taken = list(self._waiting.values())
-        self._waiting.clear()
+        self.forget()
         return taken
