@@ -23,6 +23,7 @@ from vidra.media.addresses import NetworkPolicy
 from vidra.media.covers import use_own_covers
 from vidra.media.failures import Phase, by_status, retry_after
 from vidra.media.foreign import Foreign
+from vidra.media.head_start import HeadStart
 from vidra.media.interface import StopSignal
 from vidra.media.interruption import Interrupter, WatchfulGuard
 from vidra.media.origin import Origin, Validators
@@ -82,6 +83,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         self.absent_pictures: set[str] = set()
         """Addresses that gave no picture; not asked again."""
         self._last_extractor: str | None = None
+        self._head_start = HeadStart()
         self.attempt = Attempt(stop=StopSignal())
         pauses = {"http": self._breathe, "fragment": self._breathe}
         given = {"retry_sleep_functions": pauses, **params}
@@ -99,6 +101,9 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         """Send a request, unless stopped; note what was refused, and watch over resumed files."""
         attempt = self.attempt
         attempt.stop.raise_if_set()
+        is_file = self._is_the_file(req)
+        if is_file and (begun := self._head_start.take(req, usual=self.params["http_headers"])):
+            return self._checked_origin(req, begun)
         try:
             response = super().urlopen(req)
         except HTTPError as error:
@@ -107,7 +112,11 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         else:
             attempt.last_status = None
         self.interrupter.add_response(response)
-        return self._checked_origin(req, response) if self._is_the_file(req) else response
+        if is_file:
+            return self._checked_origin(req, response)
+        if attempt.phase is Phase.EXTRACTING and isinstance(req, Request):
+            self._head_start.keep(req, response)
+        return response
 
     def process_info(self, info_dict: dict[str, Any]) -> None:
         """Download one chosen format, or a pair of them to merge."""
