@@ -9,7 +9,7 @@ import sys
 import benchmarks
 from benchmarks.figures import show
 
-NOT_BENCHMARKS = {"__main__", "connection_round", "figures", "processes"}
+NOT_BENCHMARKS = {"__main__", "connection_round", "expanding", "figures", "processes", "ytdl_sub"}
 
 
 def main(names: list[str]) -> int:

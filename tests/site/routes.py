@@ -10,6 +10,7 @@
 /multi.html /list.html                  several videos; a list that yt-dlp does not follow
 /p/<faults>/<real path>                 a page that points to /f/<faults>/<real path>
 /pictured/<n>.html /pictured/feed-<n>.rss  pages of one day with type and picture, so asked three times
+/pictured/<tag>/…                       the same once more, for whoever wants pages of his own
 /dated/<day>-<n>.html /dated/<day>,<day>….rss  pages of any day (20231231), with picture; the newest first
 /api/skipSegments/<hash>                SponsorBlock's answer: seconds 2 to 4 of each clip are a sponsor
 /evil/<n>.html                          pages with hostile titles
@@ -132,6 +133,7 @@ def _fault_page(base: str, match: re.Match[str]) -> Answer:
 
 
 def _pictured_page(base: str, match: re.Match[str]) -> Answer:
+    # The same whatever the tag: that only makes it another address.
     name, picture = f"Pictured {match['n']}", f"{base}/n/{match['n']}.jpg"
     return pages.bare_video_page(name, f"{base}/n/{match['n']}.mp4", picture=picture), HTML
 
@@ -139,7 +141,10 @@ def _pictured_page(base: str, match: re.Match[str]) -> Answer:
 def _pictured_feed(base: str, match: re.Match[str]) -> Answer:
     entries = [
         pages.FeedEntry(
-            title=f"Pictured {k}", link=f"{base}/pictured/{k}.html", guid=f"t{k}", published=SMALL.uploaded
+            title=f"Pictured {k}",
+            link=f"{base}/pictured/{match['tag'] or ''}{k}.html",
+            guid=f"t{k}",
+            published=SMALL.uploaded,
         )
         for k in range(int(match["n"]), 0, -1)
     ]
@@ -219,8 +224,8 @@ _ROUTES: Final[tuple[tuple[str, Callable[[str, re.Match[str]], Answer | None]], 
     (r"/feed/(?P<n>\d+)(?:/(?P<faults>[\w,.*-]+))?\.rss", _generated_feed),
     (r"/files/(?P<n>\d+)/(?P<faults>[\w,.*-]+)/(?P<file>[\w.]+)\.rss", _same_file_feed),
     (r"/n/(?P<n>\d+)\.html", _generated_page),
-    (r"/pictured/(?P<n>\d+)\.html", _pictured_page),
-    (r"/pictured/feed-(?P<n>\d+)\.rss", _pictured_feed),
+    (r"/pictured/(?:\w+/)?(?P<n>\d+)\.html", _pictured_page),
+    (r"/pictured/(?P<tag>\w+/)?feed-(?P<n>\d+)\.rss", _pictured_feed),
     (r"/dated/(?P<day>\d{8})-(?P<n>\d+)\.html", _dated_page),
     (r"/dated/(?P<days>\d{8}(?:,\d{8})*)\.rss", _dated_feed),
     (r"/api/skipSegments/(?P<hash>[0-9a-f]{4})", _sponsors),

@@ -70,13 +70,18 @@ def test_an_entry_fails_alone_and_rests_before_it_is_tried_again(studio: Studio)
 
     assert (first.result, first.downloaded, first.failed) == ("partial", 3, 1)
     assert outcome.state_name == "CompletedWithErrors"
-    assert [(entry.title, bool(entry.error)) for entry in failed] == [("Test clip 4", True)]
+    assert [(entry.index, entry.title) for entry in failed] == [(4, "Test clip 4")]
+    assert "404" in (failed[0].error or "")
     assert "failed 1×, again after" in resting[0]["reason"]
     assert [item["title"] for item in again] == ["Test clip 4"]
 
 
 def test_a_job_that_is_taken_up_again_counts_only_what_is_new(studio: Studio) -> None:
-    """What an earlier run brought is neither downloaded twice in the history nor held twice."""
+    """What an earlier run brought is neither downloaded twice in the history nor held twice.
+
+    The oldest item is the one that was not done when the run was interrupted: newer ones that were do not
+    make the next run skip it.
+    """
     stalling = studio.url(f"/files/1/stall60at2000x1,tag{studio.workshop.tag}/vid001.mp4.rss")
     studio.declare(talks={"urls": [studio.url("/pages/feed-2.rss"), stalling]})
     stop = threading.Event()
@@ -86,9 +91,12 @@ def test_a_job_that_is_taken_up_again_counts_only_what_is_new(studio: Studio) ->
         stop.set()
         begun.result(60)
     first = studio.last("talks")
+    left = {item["title"]: item["decision"] for item in studio.plan("talks")}
     studio.run("talks")
     second = studio.last("talks")
 
+    assert left == {"File 1": "under_way", "Test clip 1": "archived", "Test clip 2: “Ü & <b>”": "archived"}
+    assert next(iter(left)) == "File 1"
     assert (first.result, first.downloaded, first.planned) == ("interrupted", 2, 3)
     assert (second.result, second.downloaded, second.planned) == ("ok", 1, 0)
     assert (studio.standing("talks").held, len(studio.jobs()), len(studio.shelf())) == (3, 1, 3)

@@ -1,0 +1,95 @@
+"""What a list of 5,000 costs: the plan once the listing is there, and the memory of the run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from benchmarks.expanding import declare, listed, warm
+from benchmarks.figures import Figure, median_seconds
+from benchmarks.processes import SHORT, write_config
+from tests.site.media import media_folder
+from tests.site.server import serve
+from vidra.media.interface import MediaEntry
+from vidra.media.lists.plan import Known, make_plan
+from vidra.media.lists.rules import Rules
+from vidra.settings.subscriptions import ListOrder, RuleSettings
+
+TIMES: Final = 2 if SHORT else 5
+LONG: Final = "/feed/5000.rss"
+
+
+def run() -> Iterator[Figure]:
+    """Measure; takes about half a minute."""
+    with serve(media_folder()) as site, tempfile.TemporaryDirectory() as folder:
+        config = write_config(Path(folder), site)
+        url = site.url(LONG)
+        declare(config, {"long": {"urls": url, "rules": {"after": "1 year", "title_exclude": "x$"}}})
+        with warm(config):
+            seconds = median_seconds(_planning(listed(config, url)), times=TIMES)
+            yield Figure(
+                name="5,000 entries: the plan after the listing arrived", ours=seconds, unit="s", target=2.0
+            )
+            yield from _memory()
+
+
+def _planning(entries: Sequence[MediaEntry]) -> Callable[[], object]:
+    """Return the planning of a listing that is there."""
+    rules = Rules(RuleSettings(after="20 years", title_exclude=("x$",)), today=datetime.now(UTC).date())
+    known = Known(archived=frozenset(entry.key for entry in entries[:2500]))
+    return lambda: make_plan([entries], rules=rules, order=ListOrder.AUTO, known=known)
+
+
+_FORKED: Final = r"""
+import json, os, re, sys
+from vidra.engine.worker.nursery import preload, PRELOADED
+preload((*PRELOADED, "flows.playlist_expansion"))
+
+def sizes():
+    text = open("/proc/self/smaps_rollup").read()
+    found = {name: int(kb) / 1024 for name, kb in re.findall(r"(\w+):\s+(\d+) kB", text)}
+    found["Uss"] = found["Private_Clean"] + found["Private_Dirty"]
+    return found
+
+def peak():
+    return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
+
+def child():
+    open("/proc/self/clear_refs", "w").write("5")  # the peak counts from here
+    from vidra.engine.worker.execution import execute, load_flow
+    flow = load_flow("flows.playlist_expansion.playlist_expansion")
+    request = {"request": {"subscriptions": ["long"], "dry_run": True}}
+    before = peak()
+    run = execute(flow, request, asked=lambda: None, on_created=lambda _: None)
+    assert run.result(100).status.value == "completed", run.result()
+    after = sizes()
+    found = {"before": before, "peak": peak(), "pss": after["Pss"], "uss": after["Uss"]}
+    print(json.dumps(found), flush=True)
+
+if os.fork() == 0:
+    child()
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+
+
+def _memory() -> Iterator[Figure]:
+    """Yield the sizes of a run that is forked from a warm process, as the worker forks it.
+
+    Most of a forked process is pages it shares with the process it was forked from; `largest` counts those
+    as well, and is what the promise is about. What the run costs the machine is what it has for itself.
+    """
+    done = subprocess.run([sys.executable, "-c", _FORKED], check=True, capture_output=True, text=True)
+    found = orjson.loads(done.stdout.splitlines()[-1])
+    largest = "5,000 entries: largest resident size of the run, shared pages included"
+    yield Figure(name=largest, ours=found["peak"], unit="MB", target=150.0)
+    yield Figure(name="5,000 entries: of this, its own at the end (USS)", ours=found["uss"], unit="MB")
+    yield Figure(name="5,000 entries: its share at the end (PSS)", ours=found["pss"], unit="MB")
+    yield Figure(name="resident size before the run", ours=found["before"], unit="MB")
