@@ -80,3 +80,11 @@ async def stubborn(folder: Path) -> None:
 async def ticking(folder: Path) -> None:
     """Leave one file a run."""
     (folder / str(time.time_ns())).touch()
+
+
+@flow
+async def lingering(folder: Path) -> None:
+    """Take two seconds, and leave a file that says from when to when."""
+    began = time.time_ns()
+    await asyncio.sleep(2.0)
+    (folder / f"{began}-end").write_text(str(time.time_ns()))
