@@ -44,11 +44,11 @@ def test_places_that_are_none_are_refused(shell: Shell, flags: list[str], code: 
 
 def test_a_list_waits_for_a_choice_that_comes_later(shell: Shell) -> None:
     """No terminal: the command ends and says how to choose. Asking again changes nothing; choosing begins."""
-    for _ in range(2):
-        asked = shell.download("/feed.rss", "--ask")
-        (job,) = shell.jobs()
-        assert (asked.returncode, shell.shelf()) == (0, [])
-        assert f"vidra job select {job['job_id']} 1-3,7" in asked.stderr
+    asked, again = (shell.download("/feed.rss", "--ask") for _ in range(2))
+    (job,) = shell.jobs()
+    assert (asked.returncode, again.returncode, shell.shelf()) == (0, 0, [])
+    assert f"vidra job select {job['job_id']} 1-3,7" in asked.stderr
+    assert asked.stderr.splitlines()[-1] == again.stderr.splitlines()[-1]
     assert "Test clip 3" in shell.run("job", "show", job["job_id"]).stdout
     wrong = shell.run("job", "select", job["job_id"], "7")
     chosen = shell.run("job", "select", job["job_id"], "2,4")

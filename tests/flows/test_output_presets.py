@@ -59,7 +59,9 @@ def test_a_list_s_pictures_survive_in_the_job(workshop: Workshop) -> None:
         thumbnails=tuple(Thumbnail(url=url, id=name) for name, url in pictures.items()),
     )  # fmt: skip
     with workshop.state() as state:
-        request = DownloadRequest(urls=(site.url("/pictured/feed-1.rss"),), preset="kodi-tv")
+        request = DownloadRequest.model_validate(
+            {"urls": [site.url("/pictured/feed-1.rss")], "preset": "kodi-tv"}
+        )
         known = job_metadata([channel])
         job = submit(request, settings=load_settings(), state=state, metadata=known)
         state.jobs.update(job.job_id, metadata=known)
