@@ -13,6 +13,9 @@ from tests.cli.shell import Shell
 from tests.servers.serving import Faulty, served
 from tests.servers.sources import PLEX_TOKEN, plex_with_library
 
+CHECKS = "schedules: {connection-scoring: {interval: 4}}\nconnections: {local_every: 3}\n"
+"""Connections are looked at more often than every 30 s."""
+
 
 def until(holds: Callable[[], bool], shell: Shell, seconds: float = 60) -> None:
     """Wait until something holds."""
@@ -43,12 +46,13 @@ def ready(shell: Shell, url: str, library: str) -> None:
         "PLEX_TOKEN": PLEX_TOKEN,
     }
     with shell.config.open("a") as file:
-        file.write(f"library: {library}\n")
+        file.write(f"library: {library}\n{CHECKS}")
     added = shell.run("source", "add", "plex", "--url", url, "--secret-env", "PLEX_TOKEN", "--id", "home")
     assert added.returncode == 0, added.stderr
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_an_engine_syncs_at_its_start_and_after_downloads(shell: Shell) -> None:
     """By itself: the schedule is an hour away, and nothing is asked for by hand."""
     fake = plex_with_library()
@@ -64,25 +68,25 @@ def test_an_engine_syncs_at_its_start_and_after_downloads(shell: Shell) -> None:
         now = int(time.time())
         fake.add("3", "movie", 9, "Downloaded", file=job["main_file"], addedAt=now, updatedAt=now)
         until(lambda: "Downloaded" in films(shell), shell)
-        shell.down()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_schedule_of_a_source_goes_with_it_from_the_configuration(shell: Shell) -> None:
-    """Within one connection check of the running engine, without `vidra deploy`; and a new one comes."""
+    """With the next connection check of the running engine, without `vidra deploy`; and a new one comes."""
     attic = "sources: {attic: {type: local, folders: [{path: %s}]}}\n"
-    before = shell.config.read_text()
+    before = shell.config.read_text() + CHECKS
     shell.config.write_text(before + attic % shell.root)
     shell.up()
     assert what_deploying_would_do(shell) == {"library-sync-attic": "keep"}
     shell.config.write_text(before + attic.replace("attic", "cellar") % shell.root)
-    until(lambda: what_deploying_would_do(shell) == {"library-sync-cellar": "keep"}, shell, 90)
+    until(lambda: what_deploying_would_do(shell) == {"library-sync-cellar": "keep"}, shell)
     shell.config.write_text(before)
-    until(lambda: what_deploying_would_do(shell) == {}, shell, 90)
-    shell.down()
+    until(lambda: what_deploying_would_do(shell) == {}, shell)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_what_is_watched_offline_arrives_once_the_server_is_back(shell: Shell) -> None:
     """Queued while it is away; sent after the connection check has reached it again, without a sync.
 
@@ -102,9 +106,8 @@ def test_what_is_watched_offline_arrives_once_the_server_is_back(shell: Shell) -
         assert shown["watch"]["watched"] is True
         until(lambda: bool(_queue(shell)), shell)
         fault.status = None
-        until(lambda: fake.items["3"].get("viewCount") == 1, shell, 100)
+        until(lambda: fake.items["3"].get("viewCount") == 1, shell, 90)
         until(lambda: _queue(shell) == [], shell)
-        shell.down()
 
 
 def _queue(shell: Shell) -> list[dict[str, Any]]:
