@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from vidra.supervisor.interface import BackendState
 pytestmark = pytest.mark.anyio
 S = BackendState
 WORD = "correct-horse-battery-staple"
-KEYS = {
+KEYS: dict[str, Any] = {
     "env": {"API_TOKEN": "{secret:pocket}", "DATABASE_PATH": "{data_dir}/{name}.db"},
     "health_headers": {"Authorization": "Bearer {secret:pocket}", "X-Asked-By": "vidra"},
 }

@@ -62,7 +62,8 @@ def note(line: str) -> None:
 
 def first_life() -> bool:
     """Whether the journal tells of one start only."""
-    return OPTIONS.journal.read_text().count("start ") == 1
+    journal: str = OPTIONS.journal.read_text()
+    return journal.count("start ") == 1
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
