@@ -32,8 +32,10 @@ UNACKNOWLEDGED_MS: Final = 15_000
 """Milliseconds after which a peer that does not take our bytes counts as gone."""
 SEND_BUFFER: Final = 128 * 1024
 """Bytes that the system holds for a peer that does not read; by itself it would take megabytes for each."""
-WRITE_BUFFER: Final = 16 * 1024
+WRITE_BUFFER: Final = 4 * 1024
 """Bytes that we hold besides before a sender has to wait."""
+LARGEST_WRITE: Final = 16 * 1024
+"""Bytes that are written past the sender: what a peer does not take is ours to keep."""
 LARGEST_WS_MESSAGE: Final = 65_536
 
 
@@ -78,7 +80,12 @@ class PatientProtocol(H11Protocol):
         """Write a part of a body that is being streamed, if nothing is in its way; return whether it was."""
         cycle: RequestResponseCycle | None = self.cycle
         streaming = cycle is not None and cycle.response_started and not cycle.response_complete
-        if not streaming or self.flow.write_paused or self.transport.is_closing():
+        if (
+            not streaming
+            or self.flow.write_paused
+            or self.transport.is_closing()
+            or len(data) > LARGEST_WRITE
+        ):
             return False
         self.transport.write(self.conn.send(event=h11.Data(data=data)) or b"")
         return True
@@ -119,7 +126,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
     def write_frame(self, frame: bytes) -> bool:
         """Write the frame now, if nothing is in its way; return whether it was written."""
         closed = self.close_sent or self.disconnected or self.transport.is_closing()
-        if closed or not self.handshake_complete or not self.writable.is_set():
+        if closed or not self.handshake_complete or not self.writable.is_set() or len(frame) > LARGEST_WRITE:
             return False
         self.transport.write(frame)
         return True

@@ -13,6 +13,8 @@ from vidra.api.streams.subscriber import Subscriber
 
 HEARTBEAT_S: Final = 15.0
 """After so long without news a sign of life is due."""
+PIECE: Final = 16 * 1024
+"""Bytes that are handed over at once; the next go when the peer has taken them."""
 
 
 async def led_by(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -34,8 +36,10 @@ async def taken(
     """
     while (messages := await _next(subscriber)) is None or messages:
         if messages:
-            yield b"".join([message.sse for message in messages])
-            subscriber.moved()
+            told = memoryview(b"".join([message.sse for message in messages]))
+            for start in range(0, len(told), PIECE):  # what the peer does not take is not held whole
+                yield bytes(told[start : start + PIECE])
+                subscriber.moved()
         elif not len(subscriber):  # what waits lies before the place
             here = "" if place is None else f"id: {place()}\n"
             yield f"{here}: heartbeat\n\n".encode()
