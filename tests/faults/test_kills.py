@@ -1,9 +1,10 @@
-"""Single processes and pairs of them killed during a download: the job arrives once, whoever is gone."""
+"""Processes killed during a download, alone and together: the job arrives once, whoever is gone."""
 
 from __future__ import annotations
 
 import itertools
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
@@ -72,6 +73,7 @@ def _survives(shell: Shell, victims: Sequence[Victim], number: int) -> None:
     """Kill them in the middle of a download; the job arrives, in one fetch, and Prefect's books are right."""
     tag = f"tag{shell.shim}n{number}"
     _begin(shell, tag)
+    began = time.monotonic()
     _kill(shell, victims)
     if Victim.UP in victims:
         for engine in shell.engines:
@@ -79,10 +81,11 @@ def _survives(shell: Shell, victims: Sequence[Victim], number: int) -> None:
         shell.engines.clear()
         shell.up()
     wait_until(lambda: finished(shell), LIMIT)
+    sys.stdout.write(f"{' + '.join(one.name for one in victims)}: {time.monotonic() - began:.1f} s\n")
 
     size = shell.site.file("m/vid001.mp4").stat().st_size
     (sent,) = bytes_per_address(shell, tag).values()
-    assert sent < size * 1.9, (victims, sent)
+    assert sent < size * 1.4, (victims, sent)  # what a kill takes from a file's end is fetched again
     assert len(shell.shelf()) == number + 1, (victims, shell.shelf())
     assert damaged(shell, shell.site.file("m/vid001.mp4")) == []
     wait_until(lambda: not unfinished_runs(shell), 60)
@@ -103,13 +106,25 @@ def _partial(root: Path) -> int:
     return max((path.stat().st_size for path in root.rglob("*.part")), default=0)
 
 
+@pytest.fixture
+def limited(shell: Shell) -> Shell:
+    """Return a shell whose downloads take slots of a limit (PF-06)."""
+    with shell.config.open("a", encoding="utf-8") as file:
+        file.write("limits: {downloads: 3}\n")
+    return shell
+
+
+THREE: Final = (Victim.RUN, Victim.WORKER, Victim.SERVER)
+
+
 @pytest.mark.timeout(400)
-def test_a_download_survives_the_death_of_parts_and_a_server_that_stands_still(shell: Shell) -> None:
-    """PF-02, PF-05, PF-07, PF-11, short: run and server killed; then the server stopped for ten seconds."""
-    shell.up()
-    _survives(shell, (Victim.RUN, Victim.SERVER), 0)
-    _goes_on_while_the_server_stands_still(shell, 1, seconds=10.0)
-    shell.down()
+def test_a_download_survives_the_death_of_parts_and_a_server_that_stands_still(limited: Shell) -> None:
+    """PF-02, PF-05, PF-06, PF-07, PF-11, short: two and three killed; then the server stopped for a while."""
+    limited.up()
+    _survives(limited, (Victim.RUN, Victim.SERVER), 0)
+    _survives(limited, THREE, 1)
+    _goes_on_while_the_server_stands_still(limited, 2, seconds=10.0)
+    limited.down()
 
 
 def _ask_the_api(shell: Shell, tag: str) -> int:
@@ -138,18 +153,28 @@ def _goes_on_while_the_server_stands_still(shell: Shell, number: int, *, seconds
     assert [len(job["flow_run_ids"]) for job in jobs(shell) if f"{tag}/" in job["urls"][0]] == [1]
     assert set(runs_of(shell, tag)) == {"COMPLETED"}
     assert answered == 201
-    assert took < 5.0  # 2 s on an idle machine
+    assert took < 2.0  # PF-12
     assert len(shell.shelf()) == number + 2
 
 
-ALL: Final = tuple(itertools.chain(((one,) for one in Victim), itertools.combinations(Victim, 2)))
+EIGHT: Final = tuple(itertools.chain.from_iterable(itertools.combinations(THREE, n) for n in range(4)))
+"""Flow, worker and server: nobody, each, each pair, all three."""
+OTHERS: Final = tuple(
+    victims
+    for victims in itertools.chain(((one,) for one in Victim), itertools.combinations(Victim, 2))
+    if not set(victims) <= set(THREE)
+)
+"""The other processes alone, and every pair with one of them."""
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_a_download_survives_the_death_of_every_process_and_every_pair(shell: Shell) -> None:
-    """PF-02, PF-05: six processes alone and the fifteen pairs of them."""
-    shell.up()
-    for number, victims in enumerate(ALL):
-        _survives(shell, victims, number)
-    shell.down()
+@pytest.mark.parametrize("killed", [EIGHT, OTHERS], ids=["flow-worker-server", "others"])
+def test_a_download_survives_the_death_of_every_process_and_every_pair(
+    limited: Shell, killed: Sequence[Sequence[Victim]]
+) -> None:
+    """PF-02, PF-05, PF-06: eight of eight combinations within 120 s each; then the other fifteen."""
+    limited.up()
+    for number, victims in enumerate(killed):
+        _survives(limited, victims, number)
+    limited.down()
