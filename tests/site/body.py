@@ -52,8 +52,13 @@ class Body:
         self.sent = 0
         self.closed_short = False
 
-    def send(self, out: BufferedIOBase, hits: Callable[[Fault], bool]) -> None:
-        """Send it all, or up to where a fault ends it; raise `Broken` for a reset."""
+    def send(
+        self, out: BufferedIOBase, hits: Callable[[Fault], bool], tell: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Send it all, or up to where a fault ends it; raise `Broken` for a reset.
+
+        `tell` is called with the bytes sent so far as they go out.
+        """
         cut, fin, stall = (self._hitting(name, hits) for name in ("cut", "fin", "stall"))
         end = min(int(fault.value) for fault in (cut, fin) if fault) if cut or fin else None
         rate, began = self._faults.seconds("rate"), time.monotonic()
@@ -71,6 +76,7 @@ class Body:
             stop = min(self.sent + block, len(self._content) if end is None else end)
             self._write(out, self._content[self.sent : stop])
             self.sent = stop
+            tell(stop)
             if rate and (ahead := self.sent / rate - (time.monotonic() - began)) > 0:
                 time.sleep(ahead)
         if self.chunked:

@@ -56,7 +56,7 @@ class Request:
     """Names in lower case."""
     status: int | None = None
     sent: int = 0
-    """Bytes of the body."""
+    """Bytes of the body so far."""
     client: int = 0
     """The client's port: the same for requests over one connection."""
     until: float | None = None
@@ -224,10 +224,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "GET":
             return
         try:
-            body.send(self.wfile, lambda fault: self.site.hits(path, fault))
+            body.send(self.wfile, lambda fault: self.site.hits(path, fault), self._count)
         finally:
-            self.request_seen.sent, self.request_seen.until = body.sent, time.time()
+            self._count(body.sent)
+            self.request_seen.until = time.time()
             self.close_connection = self.close_connection or body.closed_short
+
+    def _count(self, sent: int) -> None:
+        self.request_seen.sent = sent
 
     def _send_framing(self, body: Body) -> None:
         if body.unsaid:
