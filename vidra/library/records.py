@@ -153,7 +153,7 @@ def merged(old: ItemRecord | None, new: ItemRecord, *, keep_watch: bool) -> Item
     if "filled_at" in old and old.get("guids") == new.get("guids"):
         new = replaced(new, **{name: value for name, value in old.items() if name in _FILLED})
     if "rated_here" in old and (keep_watch or "user_rating" not in new):
-        new = replaced(new, user_rating=old["user_rating"], rated_here=True)
+        new = replaced(new, user_rating=old.get("user_rating"), rated_here=True)
     if keep_watch or (old.get("carried") and not has_watch_state(new)):
         return with_watch(new, watch_fields(old))
     if old.get("watched") and not new.get("watched") and _plays(new) >= max(1, _plays(old)):
