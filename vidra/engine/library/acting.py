@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from vidra.clock import Clock
+from vidra.engine.library.collecting import rare_collections
 from vidra.errors import UsageError
 from vidra.library.pages import label
 from vidra.library.records import ITEMS, with_watch
@@ -43,7 +44,8 @@ def pending_items(queue: KeyedStore, shelf: KeyedStore, source: str) -> set[str]
     """Return the keys of the source's items whose watch state is still on its way to the server."""
     changed = {change.item: change for change in queued(queue, source)}
     wide = {key for key, change in changed.items() if change.watched is not None}
-    below = [record["key"] for key in wide for record in _below(shelf, shelf.get(ITEMS, key))]
+    with rare_collections():  # the first look at the shelf may read all of it
+        below = [record["key"] for key in wide for record in _below(shelf, shelf.get(ITEMS, key))]
     return {*changed, *below}
 
 
