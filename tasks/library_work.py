@@ -34,7 +34,7 @@ from vidra.library.records import SYNC
 from vidra.library.request import LibrarySyncRequest
 from vidra.library.status import STATUS_KEY, SyncState, SyncStatus
 from vidra.redaction import redact
-from vidra.servers.interface import MediaServer, Section
+from vidra.servers.interface import MediaServer, Section, SectionKind
 from vidra.settings import Settings, load_settings
 from vidra.settings.library import LibrarySettings, SyncWatched
 from vidra.state import open_configured_state
@@ -179,7 +179,10 @@ class LibraryWork:
         policy = section_policy(library)
 
         async def attempt(section: Section) -> None:
-            """Sync a section as a task of its own."""
+            """Sync a section as a task of its own, which for playlists would cost more than the work."""
+            if section.kind is SectionKind.PLAYLISTS:
+                await sync.sync_section(section)
+                return
             await sync_section.with_options(**policy)(sync, section)
 
         status = await sync_source(sync, concurrency=library.concurrency, attempt=attempt)
