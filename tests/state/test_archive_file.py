@@ -44,10 +44,10 @@ def test_an_unfinished_last_line_is_finished_first(path: Path) -> None:
 
 
 def test_removing_takes_one_key_out_and_nothing_else(path: Path) -> None:
-    """Every line of that key; the others byte for byte, undecodable ones included."""
+    """Every line of that key becomes blanks; the others stay byte for byte, undecodable ones included."""
     path.write_bytes(b"site a\r\nsite b\n\xff\xfe odd\nsite b\r\nsite c")
     assert FileArchive(path).remove("site b")
-    assert path.read_bytes() == b"site a\r\n\xff\xfe odd\nsite c"
+    assert path.read_bytes() == b"site a\r\n      \n\xff\xfe odd\n      \r\nsite c"
 
 
 def test_two_archives_on_one_file_agree(path: Path) -> None:

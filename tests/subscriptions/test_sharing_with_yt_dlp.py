@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -69,26 +68,15 @@ def test_both_write_at_the_same_time_and_no_line_is_lost(media_site: MediaSite, 
 
 
 def test_a_line_that_yt_dlp_waited_to_write_is_not_lost(tmp_path: Path) -> None:
-    """It opened the file before a key was taken out of it, and got the lock after."""
-    from yt_dlp.utils import locked_file
-
+    """It opened the file before a key was taken out of it, and writes after."""
     file = tmp_path / "archive.txt"
     ours = FileArchive(file)
     ours.add_all(["site a", "site b"])
-    opened = threading.Event()
-
-    def write() -> None:
-        with file.open("a") as kept, locked_file(str(file), "a", encoding="utf-8") as archive:
-            opened.set()
-            archive.write("peer c\n")
-            kept.flush()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    opened.wait(10)
-    assert ours.remove("site a")
-    writer.join(10)
-    assert sorted(file.read_text().splitlines()) == ["peer c", "site b"]
+    with file.open("a", encoding="utf-8") as yt_dlps:
+        assert ours.remove("site a")
+        yt_dlps.write("peer c\n")
+    assert ours.keys() == {"site b", "peer c"}
+    assert file.read_text().split("\n") == [" " * len("site a"), "site b", "peer c", ""]
 
 
 def test_what_a_subscription_downloaded_plain_yt_dlp_leaves_alone(studio: Studio) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from vidra.errors import UsageError
 
-from .atomic import FILE_MODE, atomic_write, ensure_folder, sync_file, tighten, translated, write_all
+from .atomic import FILE_MODE, ensure_folder, sync_file, tighten, translated, write_all
 from .interface import Archive
 from .lock import ExclusiveLock
 
@@ -59,16 +60,8 @@ class FileArchive(Archive):
         with self._guard, self._lock:
             if key not in self._current():
                 return False
-            with self._path.open("rb") as old:
-                fcntl.flock(old, fcntl.LOCK_EX)
-                kept = [line for line in old if line.decode("utf-8", "replace").strip() != key]
-                atomic_write(self._path, b"".join(kept))
-                fcntl.flock(old, fcntl.LOCK_UN)
-                # A yt-dlp that waited for this lock writes into the file that was replaced just now.
-                fcntl.flock(old, fcntl.LOCK_EX)
-                late = old.read()
-            if late.strip():
-                self._append(late.decode("utf-8", "replace").strip())
+            with translated(self._path, "take a key out of the archive"):
+                self._blank(key)
             self._seen = None
             return True
 
@@ -91,6 +84,22 @@ class FileArchive(Archive):
             self._keys = {line.strip() for line in text.split("\n")} - {""}
             self._seen = mark
         return self._keys
+
+    def _blank(self, key: str) -> None:
+        """Overwrite the key's lines with blanks, in place.
+
+        A new file in the place of this one would lose what a yt-dlp writes that has this one open.
+        """
+        with self._path.open("r+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            changed, place = os.fstat(file.fileno()).st_mtime_ns, 0
+            for line in file.read().splitlines(keepends=True):
+                if line.decode("utf-8", "replace").strip() == key:
+                    os.pwrite(file.fileno(), b" " * len(line.rstrip(b"\r\n")), place)
+                place += len(line)
+            sync_file(file.fileno())
+            # The size stays, and the clock of files is coarse: others have to see that something changed.
+            os.utime(file.fileno(), ns=(time.time_ns(), max(time.time_ns(), changed + 1)))
 
     def _append(self, lines: str) -> None:
         ensure_folder(self._path.parent)
