@@ -41,9 +41,9 @@ def test_the_top_level_holds_what_the_plan_names() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("only a checkout has a top level of its own")
     listing = subprocess.run(
-        ["git", "ls-files"],  # noqa: S607 - git is looked up like everywhere
+        ["git", "ls-files", "-z"],  # noqa: S607 - git is looked up like everywhere
         cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines()  # fmt: skip
+    ).stdout.rstrip("\0").split("\0")  # fmt: skip
 
     assert {line.split("/")[0] for line in listing} <= EXPECTED_TOP
 

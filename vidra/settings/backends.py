@@ -192,7 +192,8 @@ class BackendSettings(Section):
         default=Handover.HOLD, description="How nobody else gets the port between choice and start."
     )
     health: HealthAddress | None = Field(
-        default=None, description="What to ask; without it, a process that has lived for `startup_poll` is healthy."
+        default=None,
+        description="What to ask; without it, a process that has lived for `startup_poll` is healthy.",
     )
     health_timeout: Timeout = Field(default=2.0, description="Seconds one question may take in all.")
     health_expect: Annotated[Mapping[str, str], Accepts("fields of the JSON answer and their values")] = (
