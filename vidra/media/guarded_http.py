@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from yt_dlp.networking._helper import make_ssl_context
 from yt_dlp.networking._requests import RequestsHTTPAdapter, RequestsRH
 from yt_dlp.networking.exceptions import RequestError
 
@@ -20,6 +22,7 @@ from vidra.media.foreign import Foreign
 # Named without a type, because what checkers infer from yt-dlp's source is wrong.
 _Adapter: Foreign = RequestsHTTPAdapter
 _Handler: Foreign = RequestsRH
+_make_ssl_context: Foreign = make_ssl_context
 
 
 class AddressRefused(RequestError):  # type: ignore[misc]  # yt-dlp ships no types
@@ -100,6 +103,14 @@ class GuardedHttpRH(_Handler):  # type: ignore[misc]  # yt-dlp ships no types
     guard: AddressGuard
     trusted_proxies: frozenset[str] = frozenset()
 
+    def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> Foreign:
+        if self._client_cert:
+            return super()._make_sslcontext(legacy_ssl_support=legacy_ssl_support)
+        legacy = self.legacy_ssl_support if legacy_ssl_support is None else legacy_ssl_support
+        return shared_tls_context(
+            verify=bool(self.verify), legacy=bool(legacy), certifi=not self.prefer_system_certs
+        )
+
     def _create_instance(self, cookiejar: Foreign, legacy_ssl_support: bool | None = None) -> Foreign:
         session = super()._create_instance(cookiejar=cookiejar, legacy_ssl_support=legacy_ssl_support)
         unguarded = session.get_adapter("https://")
@@ -120,6 +131,15 @@ class GuardedHttpRH(_Handler):  # type: ignore[misc]  # yt-dlp ships no types
             return super()._send(request)
         except UrlRefused as refused:
             raise AddressRefused(str(refused), cause=refused) from refused
+
+
+@cache
+def shared_tls_context(*, verify: bool, legacy: bool, certifi: bool) -> Foreign:
+    """Return what connections that trust the same authorities share.
+
+    Reading the authorities takes 20 ms, and yt-dlp reads them three times for each session.
+    """
+    return _make_ssl_context(verify=verify, legacy_support=legacy, use_certifi=certifi)
 
 
 def check_proxies(proxies: Mapping[str, str | None], trusted: frozenset[str]) -> None:
