@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import BinaryIO, TypeAlias, TypeVar
 
 from .files import StateFiles
-from .frame import Frame, scan
+from .frame import CRC_DIGITS, Frame, scan
 from .history import BatchOf, Change, Cursor, FeedOf
 from .snapshot import META
 
@@ -28,7 +28,8 @@ class JournalReader:
         self._inode: int | None = None
         self._offset = 0
         self._at: tuple[str, int] = ("", 0)
-        self._size = -1
+        self._last: tuple[int, bytes] | None = None
+        self._seen: tuple[int, int] | None = None
 
     def now(self) -> tuple[str, int]:
         """Return origin and sequence number of the latest transaction; ("", 0) for no file."""
@@ -37,9 +38,9 @@ class JournalReader:
 
     def since(self, origin: str, seq: int) -> tuple[Sequence[Frame], bool]:
         """Return the frames after that place, and whether the history does not reach back to it."""
-        if (origin, seq) != self._at or not self._is_same_file():
+        frames = self._read_on() if (origin, seq) == self._at else None
+        if frames is None:
             return self._from_history(origin, seq)
-        frames = self._read_on()
         changed = any(_origin(frame, self._at[0]) != origin for frame in frames)
         return ((), True) if changed else (frames, False)
 
@@ -48,33 +49,45 @@ class JournalReader:
         """Origin and sequence number behind what was returned last."""
         return self._at
 
-    def _is_same_file(self) -> bool:
+    def _read_on(self) -> Sequence[Frame] | None:
+        """Return what was appended; None if the file is not the one we know any more."""
         try:
             found = os.stat(self._files.journal)  # noqa: PTH116 - called twenty times a second for each follower
         except FileNotFoundError:
-            return self._inode is None
-        self._size = found.st_size
-        return found.st_ino == self._inode and found.st_size >= self._offset
-
-    def _read_on(self) -> Sequence[Frame]:
-        if self._inode is None or self._size == self._offset:
+            return () if self._inode is None else None
+        if found.st_ino != self._inode or found.st_size < self._offset:
+            return None
+        seen = (found.st_size, found.st_mtime_ns)
+        if seen == self._seen:
             return ()
         with self._files.journal.open("rb") as file:
-            if os.fstat(file.fileno()).st_ino != self._inode:
-                return ()
+            if os.fstat(file.fileno()).st_ino != self._inode or not self._holds_last(file):
+                return None
             file.seek(self._offset)
-            found = scan(file.read(), self._offset, after=self._at[1])
-        self._take(found.frames, found.end)
-        return found.frames
+            scanned = scan(file.read(), self._offset, after=self._at[1])
+        self._take(scanned.frames, scanned.end)
+        self._seen = seen
+        return scanned.frames
+
+    def _holds_last(self, file: BinaryIO) -> bool:
+        """Return whether our last frame is there: a later file may have the number of a deleted one."""
+        if self._last is None:
+            return True
+        start, crc = self._last
+        file.seek(start)
+        return file.read(CRC_DIGITS) == crc
 
     def _take(self, frames: Sequence[Frame], end: int) -> None:
         self._offset = end
+        if frames:
+            self._last = (frames[-1].start, frames[-1].crc)
         for frame in frames:
             self._at = (_origin(frame, self._at[0]), frame.seq)
 
     def _start_over(self) -> Sequence[Frame]:
         """Read the current journal from its beginning."""
         self._inode, self._offset, self._at = None, 0, ("", 0)
+        self._last = self._seen = None
         try:
             with self._files.journal.open("rb") as file:
                 self._inode = os.fstat(file.fileno()).st_ino
