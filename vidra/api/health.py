@@ -39,7 +39,7 @@ async def health(request: Request, services: Context) -> Response:
     }
     client = request.client.host if request.client else ""
     if request.scope[AUTHORISED] or is_loopback(client):
-        counts = services.counts()  # mostly from memory: a thread would cost more than it spares
+        counts = services.pages.counts()  # mostly from memory: a thread would cost more than it spares
         reply |= {"overview": summary_of(counts), "metadata": dict(server.metadata)}
     return json_reply(reply)
 
@@ -65,7 +65,7 @@ async def ready(services: Context) -> Response:
 @router.get("/metrics")
 async def metrics(services: Context) -> Response:
     """Show counters in Prometheus' text format."""
-    counts = await asyncio.to_thread(services.counts)
+    counts = await asyncio.to_thread(services.pages.counts)
     rooms = [(type(room).__name__, len(room.subscribers)) for room in services.hub.rooms()]
     return Response(services.metrics.text(counts, rooms), media_type=CONTENT_TYPE)
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import orjson
 from starlette.types import Scope
 
-from vidra.api.client.job import job_object
 from vidra.api.client.view import JobView
 from vidra.api.guard import SHOWN_TOKEN
 from vidra.api.interface import Backend
+from vidra.api.job_pages import JobPages
 from vidra.api.metrics import Metrics
 from vidra.api.streams.hub import Hub
 from vidra.api.streams.message import Ending
@@ -29,8 +26,7 @@ from vidra.engine.jobs.submission import submit
 from vidra.errors import CredentialError, EngineError, JobNotFound, StateError, UsageError
 from vidra.media.request import DownloadRequest
 from vidra.redaction import redact
-from vidra.state import ChangeKind, Cursor
-from vidra.state.interface import TERMINAL, DesiredState, Job, JobKind, JobProgress, JobStatus
+from vidra.state.interface import DesiredState, Job, JobKind, JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +34,6 @@ SETTLE_S: Final = 0.5
 """Seconds between two looks whether a wish (pause, cancel) has taken effect."""
 PATIENCE: Final = 1.5
 """Seconds a request waits for the engine to take a job; after that it is asked again in the background."""
-PAGES_KEPT: Final = 5000
-PAGES_A_TURN: Final = 20
-"""Pages that are completed between two looks; each takes about a millisecond."""
 _WISHED: Final = frozenset({JobStatus.PAUSING, JobStatus.CANCELLING})
 
 
@@ -58,11 +51,7 @@ class Services:
         self._away: set[str] = set()
         self._open: dict[Subscriber, str] = {}
         self._creating = asyncio.Lock()
-        self._pages: OrderedDict[str, tuple[Job, JobProgress | None, orjson.Fragment]] = OrderedDict()
-        self._without_versions: dict[str, None] = {}
-        self._feed, self._counting = backend.state.feed(), threading.Lock()
-        self._counts_at: Cursor | None = None
-        self._counts: Mapping[JobStatus, int] = {}
+        self.pages = JobPages(backend.state, self.view)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -134,53 +123,6 @@ class Services:
             logs_version=self.state.logs.tail(job.job_id, limit=0)[0] if versions else None,
         )
 
-    def page(self, job: Job) -> orjson.Fragment:
-        """Return the job's plain form as JSON; that of a job that is over is made once.
-
-        Of jobs that were over before we came the versions follow within seconds: a thousand of them are
-        two thousand files. Clients keep what an answer leaves out.
-        """
-        progress = self.state.jobs.progress(job.job_id)
-        known = self._pages.get(job.job_id)
-        if known is not None and known[0] == job and known[1] == progress:
-            return known[2]
-        over = job.status in TERMINAL
-        page = orjson.Fragment(orjson.dumps(job_object(self.view(job, versions=not over))))
-        if over:
-            self._keep_page(job, progress, page)
-            self._without_versions[job.job_id] = None
-        return page
-
-    def _keep_page(self, job: Job, progress: JobProgress | None, page: orjson.Fragment) -> None:
-        self._pages[job.job_id] = (job, progress, page)
-        while len(self._pages) > PAGES_KEPT:
-            self._pages.popitem(last=False)
-
-    def _complete_pages(self) -> None:
-        """Make some of the pages again, versions included."""
-        for job_id in list(self._without_versions)[:PAGES_A_TURN]:
-            self._without_versions.pop(job_id, None)
-            known = self._pages.get(job_id)
-            if known is not None:
-                page = orjson.Fragment(orjson.dumps(job_object(self.view(known[0]))))
-                self._keep_page(known[0], known[1], page)
-
-    def forget_page(self, job_id: str) -> None:
-        """Make the job's page anew next time: a command has changed its entries."""
-        self._pages.pop(job_id, None)
-
-    def counts(self) -> Mapping[JobStatus, int]:
-        """Return how many jobs have each status; counted anew only when a job has changed."""
-        with self._counting:
-            if self._counts_at is not None:
-                batch = self._feed.since(self._counts_at)
-                self._counts_at = batch.cursor
-                if not batch.reset and all(change.kind is ChangeKind.PROGRESS for change in batch.changes):
-                    return self._counts
-            self._counts_at = self._counts_at or self._feed.now()
-            self._counts = Counter(job.status for job in self.state.jobs.list())
-            return self._counts
-
     def _known(self, job_id: str | None, request: DownloadRequest) -> Job | None:
         if job_id is None:
             return None
@@ -224,8 +166,7 @@ class Services:
             try:
                 self._check_tokens()
                 await self._settle_once()
-                if self._without_versions:
-                    await asyncio.to_thread(self._complete_pages)
+                await asyncio.to_thread(self.pages.complete_some)
             except (StateError, CredentialError) as error:
                 log.error("jobs cannot be settled: %s", redact(str(error)))  # noqa: TRY400 - the text says it all
 

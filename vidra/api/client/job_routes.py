@@ -112,10 +112,10 @@ def _told(result: CommandResult) -> Response:
 
 
 def _listing(services: Services, status: str | None, owner: str | None) -> dict[str, Any]:
-    jobs = services.state.jobs.list()
+    jobs = services.pages.jobs()
     shown = [job for job in jobs if _fits(job, status, owner)]
     return {
-        "jobs": [services.page(job) for job in shown],
+        "jobs": services.pages.pages(shown),
         "summary": summary_of(Counter(job.status for job in jobs)),
     }
 

@@ -23,6 +23,7 @@ class OverviewRoom(RoomBase):
         super().__init__(state, clock)
         self._jobs: dict[str, Job] = {}
         self._told: dict[str, Any] | None = None
+        self._changed = False
         self._flushed = 0.0
         self._read()
 
@@ -33,6 +34,7 @@ class OverviewRoom(RoomBase):
     def take(self, batch: Batch, before: Cursor) -> None:
         """Tell of jobs that changed; figures are the job rooms' matter."""
         del before
+        self._changed = True
         if batch.reset:
             self._read()
             for subscriber in self.subscribers:
@@ -47,8 +49,9 @@ class OverviewRoom(RoomBase):
 
     def tick(self, now: float) -> None:
         """Tell the summary when it has changed, at most four times a second."""
-        if now - self._flushed < FLUSH_S:
+        if not self._changed or now - self._flushed < FLUSH_S:
             return
+        self._changed = False
         summary = summary_of(Counter(job.status for job in self._jobs.values()))
         if summary != self._told:
             self._told, self._flushed = summary, now

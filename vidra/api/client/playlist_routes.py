@@ -107,7 +107,7 @@ def _removal(result: EntryResult) -> dict[str, Any]:
 
 
 def _changed(services: Services, job_id: str) -> None:
-    services.forget_page(job_id)
+    services.pages.forget(job_id)
     services.hub.nudge()
 
 
