@@ -161,6 +161,7 @@ class Compose:
 def unit(name: str, here: Here, *, instance: str = "", folder: Path) -> Declared:
     """Return what a systemd unit runs; its environment files are looked for `here`."""
     told: dict[str, str] = {}
+    command = ""
     for line in (UNITS / name).read_text("utf-8").splitlines():
         key, _, value = line.partition("=")
         if key == "Environment":

@@ -68,7 +68,8 @@ class Attempt:
 @cache
 def default_extractors() -> tuple[Foreign, ...]:
     """Return yt-dlp's extractors in its order, without those that have to be asked for by name."""
-    by_name = {extractor.IE_NAME.lower(): extractor for extractor in gen_extractor_classes()}
+    known: list[Any] = gen_extractor_classes()  # yt-dlp ships no types
+    by_name = {extractor.IE_NAME.lower(): extractor for extractor in known}
     return tuple(extractor for extractor in by_name.values() if extractor._ENABLED)  # noqa: SLF001 - yt-dlp's own name for it
 
 
