@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tests.api.event_streams import events_of, lines_of, parsed
 from tests.api.filling import add_job
-from tests.api.serving import Shim, until
+from tests.api.serving import Shim, shim, until
 from vidra.api.streams import taking
 from vidra.api.streams.place import Place
 from vidra.state.interface import JobKind, JobProgress, JobStatus
@@ -96,8 +97,8 @@ def test_a_place_nobody_gave_out_is_a_400(served: Shim) -> None:
         assert client.get("/api/v1/events", headers={"Last-Event-ID": "tomorrow"}).status_code == 400
 
 
-def test_a_place_outlives_one_compaction_and_is_told_when_it_does_not(served: Shim) -> None:
-    """The journal keeps one generation back: behind that a `reset` says so, and the stream goes on."""
+def test_a_place_outlives_one_compaction_and_is_told_when_it_does_not(served: Shim, tmp_path: Path) -> None:
+    """A server that starts anew has the journal, one generation back: behind that a `reset` says so."""
     add_job(served.state, "job1")
     with events_of(served) as events:
         served.state.jobs.update("job1", error="0")
@@ -110,7 +111,7 @@ def test_a_place_outlives_one_compaction_and_is_told_when_it_does_not(served: Sh
     served.state.jobs.update("job1", error="2")
     list(compact_all(data_dir))
     served.state.jobs.update("job1", error="3")
-    with events_of(served, last=last) as events:
+    with shim(tmp_path, state=served.state) as started, events_of(started, last=last) as events:
         reset = next(events)
         served.state.jobs.update("job1", error="4")
         after = next(events)
@@ -160,14 +161,15 @@ def test_a_reader_that_was_dropped_comes_back_and_has_everything(served: Shim) -
         sleepy.sendall(head.encode())
         services = served.server._app.state.services
         until(lambda: services._open, "it listens")
-        number = 0
-        while services._open:
+        listener, number = next(iter(services._open)), 0
+        while listener.ending is None:
             served.state.jobs.update("job1", error=f"{number} " + "x" * 2_000)
             number += 1
+        until(lambda: not services._open, "it is cut")
         text = _everything(sleepy)
     lines = _unchunked(text).decode().splitlines()
     heard = list(parsed(lines))
-    last = [line.removeprefix("id: ") for line in lines if line.startswith("id: ")][-1]
+    last = heard[-1]["id"]  # of a whole event: the one behind it was cut off
     served.state.jobs.update("job1", error=f"{number} ")
     with events_of(served, last=last) as events:
         while not heard or _number(heard[-1]) != number:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import orjson
 from vidra.api.streams.hub import Topic
 from vidra.api.streams.message import Message
 from vidra.api.streams.place import Place
+from vidra.api.streams.recent import Stretch
 from vidra.api.streams.subscriber import Subscriber
 from vidra.state import Batch, Change, ChangeKind, Cursor, State
 from vidra.state.interface import Job, Record
@@ -47,17 +49,28 @@ class EventRoom:
             for message in held.values():
                 self._tell(message)
 
-    def missed(self, topic: Topic, place: Place, subscriber: Subscriber) -> list[Message]:
+    async def missed(self, topic: Topic, place: Place, subscriber: Subscriber) -> Sequence[Message]:
         """Return what happened between the place and now; the subscriber hears of what comes after that."""
-        feed = self._state.feed(self._job_id)
-        batch = feed.since(place.cursor)
-        while str(batch.cursor) != str(topic.cursor):
-            topic.advance()
-            batch = feed.since(place.cursor)
+        stretches = topic.since(place.cursor)
+        if stretches is None:
+            stretches = await self._read(topic, place.cursor)
         subscriber.forget()
-        if batch.reset or len(batch.changes) > MOST_MISSED:
+        if stretches is None:
             return [self.snapshot(topic.cursor)]
-        return list(self.messages(batch, place))
+        return [_message(change, behind) for change, behind in place.through(stretches)]
+
+    async def _read(self, topic: Topic, cursor: Cursor) -> Sequence[Stretch] | None:
+        """Return the same from the journals; None if they do not reach back, or it is too much."""
+        feed = self._state.feed(self._job_id)
+        batch = await asyncio.to_thread(feed.since, cursor)  # may be megabytes: others are served meanwhile
+        stretches: list[Stretch] = [(cursor, batch.changes)]
+        while batch.cursor != topic.cursor and not batch.reset:
+            topic.advance()
+            stretch = batch.cursor
+            batch = feed.since(stretch)
+            stretches.append((stretch, batch.changes))
+        known = sum(len(changes) for _, changes in stretches)
+        return None if batch.reset or known > MOST_MISSED else stretches
 
     def messages(self, batch: Batch, place: Place) -> Sequence[Message]:
         """Return the events of a batch that lies behind the place."""

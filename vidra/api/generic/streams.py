@@ -26,7 +26,7 @@ from vidra.api.streams.message import Ending, Message
 from vidra.api.streams.place import Place
 from vidra.api.streams.sending import DIRECT, speak
 from vidra.api.streams.subscriber import Subscriber
-from vidra.api.streams.taking import led_by, taken
+from vidra.api.streams.taking import led_by, parts_of, taken
 from vidra.errors import EngineError, UsageError
 
 SSE: Final = attrgetter("sse")
@@ -87,8 +87,9 @@ async def _events(
         try:
             # Whoever loses the connection before the first event can come back to here.
             yield b": connected\n\n" if place else f": connected\nid: {topic.cursor}\n\n".encode()
-            for message in () if place is None else room.missed(topic, place, subscriber):
-                yield message.sse
+            missed = () if place is None else await room.missed(topic, place, subscriber)
+            for part in parts_of(missed):
+                yield part
             write = scope.get("extensions", {}).get(DIRECT)
             if write is not None:
                 subscriber.write_directly(write, SSE)
@@ -119,7 +120,7 @@ class EventSocket:
         with services.hub.listening(job_id, EventRoom, partial(_room, services)) as (topic, room, subscriber):
             watcher = _watch(services, run_id, subscriber)
             try:
-                first = () if place is None else room.missed(topic, place, subscriber)
+                first = () if place is None else await room.missed(topic, place, subscriber)
                 await speak(scope, receive, send, subscriber, first, services, with_places=True)
             finally:
                 if watcher is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar
 
 from vidra.api.streams.message import Ending
 from vidra.api.streams.pump import Pump
+from vidra.api.streams.recent import RecentChanges, Stretch
 from vidra.api.streams.subscriber import Subscriber
 from vidra.redaction import redact
 from vidra.state import Batch, Cursor, State
@@ -19,6 +21,8 @@ log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.05
 """Seconds between two looks at the feeds; one without news is a `stat` for each file."""
+RESTING: Final = 16
+"""Topics that are kept, unmoved, when their last listener has left: many a listener comes back at once."""
 
 
 class Room(Protocol):
@@ -46,17 +50,25 @@ class Topic:
         self._feed = state.feed(job_id)
         self.cursor = self._feed.now()
         self.rooms: dict[type, Room] = {}
+        self._recent = RecentChanges()
+        self.sound = True
+        """Whether it could be moved the last time."""
 
     def advance(self) -> bool:
         """Hand over what is new; return whether anything was. Raises `StateError`."""
-        before = self.cursor
+        before, self.sound = self.cursor, False
         batch = self._feed.since(before)
-        self.cursor = batch.cursor
+        self.cursor, self.sound = batch.cursor, True
+        self._recent.add(before, batch)
         if not batch.changes and not batch.reset:
             return False
         for room in self.rooms.values():
             room.take(batch, before)
         return True
+
+    def since(self, cursor: Cursor) -> Sequence[Stretch] | None:
+        """Return what lies between that cursor and ours, from memory; None if memory does not reach back."""
+        return () if cursor == self.cursor else self._recent.since(cursor)
 
 
 class Hub:
@@ -65,6 +77,7 @@ class Hub:
     def __init__(self, state: State) -> None:
         self._state = state
         self._topics: dict[str | None, Topic] = {}
+        self._resting: OrderedDict[str | None, Topic] = OrderedDict()
         self._nudge = asyncio.Event()
         self._pump = Pump()
 
@@ -79,7 +92,8 @@ class Hub:
         """
         topic = self._topics.get(job_id)
         if topic is None:
-            topic = self._topics[job_id] = Topic(self._state, job_id)
+            topic = self._resting.pop(job_id, None) or Topic(self._state, job_id)
+            self._topics[job_id] = topic
         subscriber = Subscriber(pump=self._pump)
         try:
             topic.advance()
@@ -136,3 +150,7 @@ class Hub:
                 del topic.rooms[room]
         if not topic.rooms and self._topics.get(topic.job_id) is topic:
             del self._topics[topic.job_id]
+            if topic.sound:
+                self._resting[topic.job_id] = topic
+                while len(self._resting) > RESTING:
+                    self._resting.popitem(last=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -51,3 +51,13 @@ class Place:
             if told[change.kind] > self.told.get(change.kind, 0):
                 passed = {kind: max(told[kind], self.told.get(kind, 0)) for kind in told | Counter(self.told)}
                 yield change, Place(cursor=self.cursor, told=passed)
+
+    def through(self, stretches: Iterable[tuple[Cursor, Sequence[Change]]]) -> Iterator[tuple[Change, Place]]:
+        """Yield the changes of stretches that follow one another from our cursor on, as `numbered` does.
+
+        Their places are counted from the stretch they are in: they do not grow however often one resumes.
+        """
+        told = Counter(self.told)
+        for cursor, changes in stretches:
+            yield from Place(cursor=cursor, told=told).numbered(changes)
+            told = told - Counter(change.kind for change in changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from typing import Final
 
 import orjson
@@ -27,6 +27,13 @@ async def led_by(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenera
         await rest.aclose()
 
 
+def parts_of(messages: Iterable[Message]) -> Iterator[bytes]:
+    """Yield the events in pieces: what the peer does not take is not held whole."""
+    told = memoryview(b"".join([message.sse for message in messages]))
+    for start in range(0, len(told), PIECE):
+        yield bytes(told[start : start + PIECE])
+
+
 async def taken(
     subscriber: Subscriber, place: Callable[[], object] | None = None
 ) -> AsyncGenerator[bytes, None]:
@@ -36,9 +43,8 @@ async def taken(
     """
     while (messages := await _next(subscriber)) is None or messages:
         if messages:
-            told = memoryview(b"".join([message.sse for message in messages]))
-            for start in range(0, len(told), PIECE):  # what the peer does not take is not held whole
-                yield bytes(told[start : start + PIECE])
+            for part in parts_of(messages):
+                yield part
                 subscriber.moved()
         elif not len(subscriber):  # what waits lies before the place
             here = "" if place is None else f"id: {place()}\n"
