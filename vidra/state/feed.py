@@ -24,7 +24,9 @@ class JournalReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self._files = StateFiles(snapshot=path)
+        files = StateFiles(snapshot=path)
+        # Made once: naming the file takes longer than looking at it.
+        self._journal, self._previous = files.journal, files.previous_journal
         self._inode: int | None = None
         self._offset = 0
         self._at: tuple[str, int] = ("", 0)
@@ -52,7 +54,7 @@ class JournalReader:
     def _read_on(self) -> Sequence[Frame] | None:
         """Return what was appended; None if the file is not the one we know any more."""
         try:
-            found = os.stat(self._files.journal)  # noqa: PTH116 - called twenty times a second for each follower
+            found = os.stat(self._journal)  # noqa: PTH116 - called twenty times a second for each follower
         except FileNotFoundError:
             return () if self._inode is None else None
         if found.st_ino != self._inode or found.st_size < self._offset:
@@ -60,7 +62,7 @@ class JournalReader:
         seen = (found.st_size, found.st_mtime_ns)
         if seen == self._seen:
             return ()
-        with self._files.journal.open("rb") as file:
+        with self._journal.open("rb") as file:
             if os.fstat(file.fileno()).st_ino != self._inode or not self._holds_last(file):
                 return None
             file.seek(self._offset)
@@ -89,7 +91,7 @@ class JournalReader:
         self._inode, self._offset, self._at = None, 0, ("", 0)
         self._last = self._seen = None
         try:
-            with self._files.journal.open("rb") as file:
+            with self._journal.open("rb") as file:
                 self._inode = os.fstat(file.fileno()).st_ino
                 found = scan(file.read())
         except FileNotFoundError:
@@ -99,7 +101,7 @@ class JournalReader:
 
     def _from_history(self, origin: str, seq: int) -> tuple[Sequence[Frame], bool]:
         try:
-            older: Sequence[Frame] = scan(self._files.previous_journal.read_bytes()).frames
+            older: Sequence[Frame] = scan(self._previous.read_bytes()).frames
         except FileNotFoundError:
             older = ()
         frames = [*older, *self._start_over()]
