@@ -128,7 +128,7 @@ async def _tick_cost(base: str, state: State, process: psutil.Process) -> Figure
     took, used = time.perf_counter() - began, exact_cpu_seconds(process.pid) - cpu
     for socket in sockets:
         await socket.close()
-    told = statistics.median([await reader for reader in readers]) - 1
+    told = statistics.median([await reader for reader in readers])
     cost = max(0.0, used - idle * took) / max(1, told)
     print(f"  {told:g} events told, {100 * idle:.1f} % idle", flush=True)
     return Figure(
