@@ -45,6 +45,8 @@ def test_a_bundles_libraries_are_for_the_bundle(monkeypatch: pytest.MonkeyPatch)
     assert "LD_LIBRARY_PATH" in as_usual
     assert "LD_LIBRARY_PATH" not in isolated(bare)
     assert isolated(OURS)["LD_LIBRARY_PATH"] == "/usr/local/lib"
+    started_from_another = {**OURS, "LD_LIBRARY_PATH_ORIG": "/tmp/_MEI456"}
+    assert "LD_LIBRARY_PATH" not in isolated(started_from_another)
 
 
 @pytest.mark.anyio

@@ -59,11 +59,19 @@ def isolated(inherited: Mapping[str, str]) -> dict[str, str]:
     if home := inherited.get("VIRTUAL_ENV"):
         own = str(Path(home) / "bin")
         env["PATH"] = os.pathsep.join(part for part in env.get("PATH", "").split(os.pathsep) if part != own)
-    # A one-file bundle points the loader at its own libraries, and keeps what was there before if there was.
+    return without_bundle(env)
+
+
+def without_bundle(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the libraries that a one-file build points the loader at.
+
+    It keeps what was there before, if anything was; that is no use if it names another start's folder.
+    """
+    env = dict(inherited)
     original = env.pop("LD_LIBRARY_PATH_ORIG", None)
     if getattr(sys, "frozen", False):
         env.pop("LD_LIBRARY_PATH", None)
-    if original is not None:
+    if original is not None and "_MEI" not in original:
         env["LD_LIBRARY_PATH"] = original
     return env
 

@@ -9,6 +9,8 @@ import os
 import sys
 from typing import Final
 
+from vidra.supervisor.environment import without_bundle
+
 RUN_MODULE: Final = "__run-module"
 """First argument of the one-file build that means: run this module as `python -m` would."""
 RESET_VARIABLE: Final = "PYINSTALLER_RESET_ENVIRONMENT"
@@ -32,4 +34,4 @@ def vidra_command(*arguments: str) -> list[str]:
 
 def independent_environment() -> dict[str, str]:
     """Return the environment of a child that outlives us: it must not share what we unpacked."""
-    return {**os.environ, RESET_VARIABLE: "1"} if is_bundled() else dict(os.environ)
+    return {**without_bundle(os.environ), RESET_VARIABLE: "1"} if is_bundled() else dict(os.environ)
