@@ -55,7 +55,7 @@ bundle: $(READY)  ## one file without Python: dist/vidra, see docs/bundle.md
 	$(BIN)/pyinstaller --noconfirm --distpath dist --workpath build/bundle deployments/bundle/vidra.spec
 
 bundle-check: bundle  ## build the one file and run the whole engine inside it
-	VIDRA_BUNDLE=dist/vidra $(BIN)/python -m pytest -m long tests/backends/test_bundle.py --timeout 1800
+	VIDRA_BUNDLE=dist/vidra $(BIN)/python -m pytest -m long -s tests/backends/test_bundle.py --timeout 1800
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) dist build .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
