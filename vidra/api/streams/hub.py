@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,8 @@ POLL_S: Final = 0.05
 """Seconds between two looks at the feeds; one without news is a `stat` for each file."""
 RESTING: Final = 16
 """Topics that are kept, unmoved, when their last listener has left: many a listener comes back at once."""
+REST_S: Final = 60.0
+"""Seconds they are kept: after a long rest, catching up takes longer than beginning anew."""
 
 
 class Room(Protocol):
@@ -77,7 +80,7 @@ class Hub:
     def __init__(self, state: State) -> None:
         self._state = state
         self._topics: dict[str | None, Topic] = {}
-        self._resting: OrderedDict[str | None, Topic] = OrderedDict()
+        self._resting: OrderedDict[str | None, tuple[Topic, float]] = OrderedDict()
         self._nudge = asyncio.Event()
         self._pump = Pump()
 
@@ -92,7 +95,7 @@ class Hub:
         """
         topic = self._topics.get(job_id)
         if topic is None:
-            topic = self._resting.pop(job_id, None) or Topic(self._state, job_id)
+            topic = self._rested(job_id) or Topic(self._state, job_id)
             self._topics[job_id] = topic
         subscriber = Subscriber(pump=self._pump)
         try:
@@ -142,6 +145,10 @@ class Hub:
                 for subscriber in room.subscribers:
                     subscriber.end(Ending.TOO_SLOW)
 
+    def _rested(self, job_id: str | None) -> Topic | None:
+        topic, since = self._resting.pop(job_id, (None, 0.0))
+        return topic if time.monotonic() - since < REST_S else None
+
     def _leave(self, topic: Topic, room: type, subscriber: Subscriber) -> None:
         joined = topic.rooms.get(room)
         if joined is not None:
@@ -151,6 +158,6 @@ class Hub:
         if not topic.rooms and self._topics.get(topic.job_id) is topic:
             del self._topics[topic.job_id]
             if topic.sound:
-                self._resting[topic.job_id] = topic
+                self._resting[topic.job_id] = (topic, time.monotonic())
                 while len(self._resting) > RESTING:
                     self._resting.popitem(last=False)
