@@ -47,6 +47,13 @@ def damaged(shell: Shell, original: Path) -> list[str]:
     ]
 
 
+def media_data(file: Path) -> bytes:
+    """Return pictures and sound of an MP4 file: tags written into it change everything else."""
+    content = file.read_bytes()
+    box = content.index(b"mdat") - 4
+    return content[box + 8 : box + int.from_bytes(content[box : box + 4])]
+
+
 def bytes_per_address(shell: Shell, containing: str) -> dict[str, int]:
     """Return how many bytes of each file the site has sent."""
     sent: defaultdict[str, int] = defaultdict(int)

@@ -8,9 +8,9 @@ from tests.media.test_resume import kill_half_way
 
 def test_a_bare_file_is_asked_for_once(studio: Studio) -> None:
     """What the extraction was answered is the download, whole and under the usual name."""
-    media = studio.download("f/taghead/m/vid001.mp4")
+    media = studio.download("f/tagheadwhole/m/vid001.mp4")
 
-    assert len(studio.site.requests("taghead")) == 1
+    assert len(studio.site.requests("tagheadwhole")) == 1
     assert media.path.read_bytes() == studio.site.file("m/vid001.mp4").read_bytes()
 
 
