@@ -222,12 +222,12 @@ def test_a_clients_memory_of_a_list_is_right_without_asking(
     same = ("title", "id", "total_items", "completed_items", "collection_complete")
 
     def told_the_same() -> bool:
-        """The list's own event may come just after the status."""
+        """Tell whether the list's own event, which may follow the status, has come."""
         told = desk.job(job_id)["playlist"]
         return all(told.get(name) == truth["playlist"].get(name) for name in same)
 
     until(told_the_same, "what was told of the list is what the server answers")
-    assert told["metadata"]["requires_playlist_selection"] is False
+    assert desk.job(job_id)["metadata"]["requires_playlist_selection"] is False
     assert {index for index, entry in desk.entries[job_id].items() if entry["status"] == "completed"} <= {
         1,
         3,
