@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
+from vidra.cli.secret_input import SecretEnv, SecretFile, store_named
 from vidra.errors import UsageError
 
 app = typer.Typer(
@@ -73,27 +73,13 @@ def secret(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the settings call `secret:NAME`.")],
     *,
-    file: Annotated[
-        Path | None,
-        typer.Option("--secret-file", metavar="FILE", help="Read it from a file; `-` is input."),
-    ] = None,
-    variable: Annotated[
-        str | None, typer.Option("--secret-env", metavar="NAME", help="Read it from this variable.")
-    ] = None,
+    file: SecretFile = None,
+    variable: SecretEnv = None,
 ) -> None:
     """Store an address or a signing key in the keyring or the encrypted file; asks for it."""
-    import sys  # noqa: PLC0415 - as late as the rest
+    from vidra.engine.notices.notifying import save_secret  # noqa: PLC0415 - `vidra --help` must stay fast
 
-    from vidra.cli.source_access import read_secret  # noqa: PLC0415 - `vidra --help` must stay fast
-    from vidra.engine.notices.notifying import save_secret  # noqa: PLC0415 - the same
-
-    if file is None and variable is None and not sys.stdin.isatty():
-        file = Path("-")
-    value = read_secret(f"value of {name}", file=file, variable=variable)
-    try:
-        place = save_secret(name, value, Invocation.of(ctx).settings())
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    place = store_named(name, Invocation.of(ctx).settings(), save_secret, file=file, variable=variable)
     typer.echo(f"secret:{name} is stored ({place})")
 
 

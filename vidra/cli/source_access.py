@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from vidra.errors import SourceNotFound, UsageError
+from vidra.errors import SourceNotFound
 
 if TYPE_CHECKING:
     from vidra.engine.sources.access import SourceRoom
@@ -88,34 +85,3 @@ def print_page(room: SourceRoom, source: Source, *, as_json: bool, events: bool 
         typer.echo(json.dumps({**page, "events": told}, indent=2, ensure_ascii=False))
         return
     typer.echo("\n".join(source_lines(page, told)))
-
-
-def read_secret(what: str, *, file: Path | None, variable: str | None) -> str:
-    """Return a secret from a file (`-`: standard input), a variable, or a prompt that shows nothing."""
-    if file is not None and variable is not None:
-        raise UsageError("expected either --secret-file or --secret-env, not both")
-    if variable is not None:
-        if not os.environ.get(variable):
-            raise UsageError(f"--secret-env: {variable} is not set")
-        return os.environ[variable]
-    if file is not None:
-        return _first_line(sys.stdin.read() if str(file) == "-" else _text_of(file))
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"nobody to ask for the {what}: give --secret-file (`-` reads input) or --secret-env"
-        )
-    return str(typer.prompt(what.capitalize(), hide_input=True, err=True))
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--secret-file: {file} cannot be read: {error}") from error
-
-
-def _first_line(text: str) -> str:
-    line = text.strip().partition("\n")[0].strip()
-    if not line:
-        raise UsageError("--secret-file: expected the secret on the first line, found nothing")
-    return line

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidra.cli.invocation import Invocation
-from vidra.cli.source_access import found_source, read_secret, report, tell_engine, with_sources
+from vidra.cli.secret_input import SecretEnv, SecretFile, read_secret
+from vidra.cli.source_access import found_source, report, tell_engine, with_sources
 from vidra.errors import UsageError
 from vidra.settings.sources import FolderKind
 
@@ -34,14 +35,6 @@ Mapping = Annotated[
     typer.Option(
         "--map", metavar="OURS=THEIRS", help="A folder here and what the server calls it; may be repeated."
     ),
-]
-SecretFile = Annotated[
-    Path | None,
-    typer.Option("--secret-file", metavar="FILE", help="Read token or password from a file; `-` is input."),
-]
-SecretEnv = Annotated[
-    str | None,
-    typer.Option("--secret-env", metavar="NAME", help="Read the secret from this variable."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 Profile = Annotated[

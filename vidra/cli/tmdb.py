@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
-from vidra.cli.source_access import read_secret
+from vidra.cli.secret_input import SecretEnv, SecretFile, read_secret
 
 app = typer.Typer(name="tmdb", help="Give or forget the key of The Movie Database.", no_args_is_help=True)
 
@@ -19,12 +17,8 @@ app = typer.Typer(name="tmdb", help="Give or forget the key of The Movie Databas
 def login(
     ctx: typer.Context,
     *,
-    file: Annotated[
-        Path | None, typer.Option("--secret-file", metavar="PATH", help="File with the key; `-`: input.")
-    ] = None,
-    variable: Annotated[
-        str | None, typer.Option("--secret-env", metavar="NAME", help="Variable with the key.")
-    ] = None,
+    file: SecretFile = None,
+    variable: SecretEnv = None,
 ) -> None:
     """Try a key (the short "API key" or the long "read access token") and keep it among the secrets."""
     from pydantic import SecretStr  # noqa: PLC0415 - `vidra --help` must stay fast
