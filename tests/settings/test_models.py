@@ -50,13 +50,13 @@ def test_every_key_has_a_description_that_is_a_sentence() -> None:
 def test_state_files_lie_in_the_data_folder() -> None:
     """The file names of the state are fixed; only their folder is configured."""
     storage = StorageSettings(data_dir=Path("/data"))
-    assert storage.job_file == Path("/data/download_state.json")
+    assert storage.health_file == Path("/data/health.json")
     files = [
         getattr(storage, name)
         for name, member in vars(StorageSettings).items()
         if isinstance(member, property)
     ]
-    assert len(set(files)) == len(files) == 12
+    assert len(set(files)) == len(files) == 4
     assert all(file.parent == Path("/data") for file in files)
 
 

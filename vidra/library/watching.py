@@ -65,11 +65,6 @@ class WatchChange(BaseModel):
     number: int = 0
     """Counts what was folded in, so that a change that grew while it was sent is not taken for sent."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to tell."""
-        return self.watched is None and self.position_ms is None and self.rating is None
-
 
 @unique
 class StepKind(StrEnum):

@@ -19,7 +19,7 @@ from vidra.errors import AuthRequired, Missing, Refused, TryLater
 from vidra.redaction import register_secret
 from vidra.servers import plex_items
 from vidra.servers.fields import Fields, flag, instant, integer, text
-from vidra.servers.interface import ClientIdentity, ServerOffer, SignedIn, User
+from vidra.servers.interface import ClientIdentity, ServerOffer, User
 from vidra.servers.plex_identity import identity_headers
 from vidra.servers.wire import as_object, exchange, header_secret, parsed
 
@@ -113,10 +113,6 @@ class PlexAccount:
         if number is None:
             raise Refused("plex.tv named no account")
         return User(id=number, name=text(answer, "username") or text(answer, "title") or number)
-
-    async def sign_in_with(self, token: SecretStr) -> SignedIn:
-        """Return who a token belongs to."""
-        return SignedIn(token=token, user=await self.user(token))
 
     async def servers(self, token: SecretStr) -> Sequence[ServerOffer]:
         """Return every server the account may use, best first: owned, home, shared."""

@@ -42,49 +42,9 @@ class StorageSettings(Section):
     )
 
     @property
-    def job_file(self) -> Path:
-        """Jobs and their latest progress."""
-        return self.data_dir / "download_state.json"
-
-    @property
-    def entries_dir(self) -> Path:
-        """Playlist entries, one file a job."""
-        return self.data_dir / "playlist_entries"
-
-    @property
-    def options_dir(self) -> Path:
-        """Download options, one file a job."""
-        return self.data_dir / "job_options"
-
-    @property
-    def logs_dir(self) -> Path:
-        """Log lines, one file a job."""
-        return self.data_dir / "job_logs"
-
-    @property
-    def sources_file(self) -> Path:
-        """Media servers and accounts."""
-        return self.data_dir / "sources.json"
-
-    @property
-    def library_dir(self) -> Path:
-        """Synchronised libraries, one file a source."""
-        return self.data_dir / "library"
-
-    @property
-    def watch_queue_file(self) -> Path:
-        """Watch state waiting to be pushed to a server."""
-        return self.data_dir / "watch_queue.json"
-
-    @property
     def health_file(self) -> Path:
         """Scores and health of connections and back ends."""
         return self.data_dir / "health.json"
-
-    @property
-    def archive_file(self) -> Path:
-        """The download archive in yt-dlp's own format."""
-        return self.data_dir / "archive.txt"
 
     @property
     def token_file(self) -> Path:

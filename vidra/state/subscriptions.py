@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from vidra.clock import SYSTEM_CLOCK, Clock
 
 from .interface import Record
-from .keyed import KeyedStore, MemoryKeyedStore, Put, Tables, open_keyed
+from .keyed import KeyedStore, Put, Tables, open_keyed
 
 SUBSCRIPTIONS_FILE: Final = "subscriptions.json"
 RUNS_KEPT: Final = 50
@@ -206,11 +206,6 @@ def open_book(data_dir: Path, *, lock_timeout: float = 10.0, clock: Clock = SYST
     """Open the book of a data folder; the caller closes it."""
     path = data_dir / SUBSCRIPTIONS_FILE
     return SubscriptionBook(open_keyed(path, clock=clock, lock_timeout=lock_timeout))
-
-
-def memory_book() -> SubscriptionBook:
-    """Return a book that nobody else sees and no disk keeps."""
-    return SubscriptionBook(MemoryKeyedStore())
 
 
 def _standing(document: Mapping[str, Any]) -> Standing:
