@@ -39,6 +39,10 @@ backends:
     restart_delay: 0.2
   quiet:
     command: [{python}, -S, -c, "import time; print('quiet here', flush=True); time.sleep(600)"]
+  broken:
+    command: [{python}, -S, -c, "raise SystemExit(3)"]
+    crash_limit: 2
+    restart_delay: 0.1
   elsewhere:
     health: http://127.0.0.1:{port}/health
     startup_limit: 1
@@ -52,7 +56,7 @@ backends:
 
 @pytest.fixture
 def backed(shell: Shell) -> Iterator[Shell]:
-    """Return a shell whose configuration declares three back ends, one of them a service nobody runs.
+    """Return a shell that declares four back ends: one always crashes, one is a service nobody runs.
 
     Back ends outlive a killed engine on purpose, so those that a failed test left are ended here.
     """
@@ -123,6 +127,9 @@ def test_back_ends_live_beside_the_engine(backed: Shell) -> None:
     status = backed.run("backend", "status")
     log = backed.run("backend", "logs", "quiet")
     unknown = backed.run("backend", "stop", "apy")
+    wait_until(lambda: backends(backed)["broken"]["state"] == "failed", 20)
+    given_up = backends(backed)["broken"]
+    reset = backed.run("backend", "reset", "broken", "--json")
     wait_until(lambda: answers(backed) > 0, 90)  # the flow's own schedule, every 30 s
     seen = _over_http(backed)
     _crash(backed)
@@ -133,9 +140,11 @@ def test_back_ends_live_beside_the_engine(backed: Shell) -> None:
     assert (stopped.returncode, waited.returncode) == (0, 1)
     assert json.loads(started.stdout)["state"] == "healthy"
     assert "worker" in parts.stdout
-    assert status.returncode == 3, "one of three is not well"
+    assert status.returncode == 3, "not all are well"
     assert "quiet here" in log.stdout
     assert (unknown.returncode, "declared are: api" in unknown.stderr) == (2, True)
+    assert (given_up["crashes"], reset.returncode) == (2, 0)
+    assert [json.loads(reset.stdout)[fact] for fact in ("state", "crashes")] == ["stopped", 0]
     assert seen[0]["name"] == "api"
     wait_until((backed.root / "repaired").exists, 20)
     assert backed.down().returncode == 0
