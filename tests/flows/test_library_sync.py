@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -41,6 +43,17 @@ def titles(settings: Settings) -> set[str]:
     """Return the titles of the films that are known."""
     with Library(settings.storage) as library:
         return {r["title"] for s in library.shelves() for r in s.catalogue.all() if r["kind"] == "movie"}
+
+
+@contextmanager
+def a_sync_under_way(settings: Settings) -> Iterator[None]:
+    """Hold the lock of the library for a second, as a sync that is about to end does."""
+    lock = sync_lock(settings.storage, "home")
+    assert lock.try_acquire()
+    timer = threading.Timer(1.0, lock.release)
+    timer.start()
+    yield
+    timer.join()
 
 
 def test_the_flow_stores_the_library_and_says_so(
@@ -111,12 +124,8 @@ def test_a_second_request_joins_the_running_sync(
         add_plex(workshop, server.url)
         run("library-sync")
         fake.exchanges.clear()
-        lock = sync_lock(settings.storage, "home")
-        assert lock.try_acquire()
-        timer = threading.Timer(1.0, lock.release)
-        timer.start()
-        outcome = run("library-sync")
-        timer.join()
+        with a_sync_under_way(settings):
+            outcome = run("library-sync")
     assert "(joined)" in flow_run(outcome).state.message
     assert not [r for r, *_ in fake.exchanges if r.url.path.startswith("/library/sections")]
 
@@ -129,12 +138,8 @@ def test_a_sync_that_began_before_a_download_is_followed_by_another(
         add_plex(workshop, server.url)
         run("library-sync")
         fake.add("1", "movie", 9, "Downloaded", addedAt=int(time.time()), updatedAt=int(time.time()))
-        lock = sync_lock(settings.storage, "home")
-        assert lock.try_acquire()
-        timer = threading.Timer(1.0, lock.release)
-        timer.start()
-        outcome = run("library-sync", begun_after=int(time.time()) + 1)
-        timer.join()
+        with a_sync_under_way(settings):
+            outcome = run("library-sync", begun_after=int(time.time()) + 1)
     assert "(joined)" not in flow_run(outcome).state.message
     assert "Downloaded" in titles(settings)
 
