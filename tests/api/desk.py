@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 from websockets.exceptions import WebSocketException
 
+from tests.api.memory import Memory, awaits_choice
 from tests.api.simulator import JOB_EVENTS, OVERVIEW_EVENTS, Listener, VidraClient
 
 FOLLOWED: Final = {"running", "starting", "retrying", "cancelling", "pausing", "queued"}
@@ -25,12 +26,9 @@ class Desk:
 
     def __init__(self, client: VidraClient, *, back_off: float = 2.0) -> None:
         self.client = client
-        self.jobs: dict[str, dict[str, Any]] = {}
+        self.memory = Memory()
         self.side: dict[tuple[str, str], dict[str, Any]] = {}
         """Options and logs by job and name, as they were last fetched."""
-        self.entries: dict[str, dict[int, dict[str, Any]]] = {}
-        self.told: set[str] = set()
-        """Jobs whose `list_info_ends` was heard and not ignored."""
         self.failures: list[BaseException] = []
         self._rooms: dict[str, Listener] = {}
         self._back_off, self._wait = back_off, back_off
@@ -54,7 +52,7 @@ class Desk:
     def job(self, job_id: str) -> dict[str, Any]:
         """Return the job as the user sees it; empty if it is not there."""
         with self._lock:
-            return dict(self.jobs.get(job_id, {}))
+            return dict(self.memory.jobs.get(job_id, {}))
 
     def _keep(self) -> None:
         """Keep the sockets open that ought to be."""
@@ -73,7 +71,7 @@ class Desk:
         if self._overview is None or self._overview.closed_with is not None:
             self._overview = self.client.listen("/ws/overview", OVERVIEW_EVENTS, self._hear_overview)
         with self._lock:
-            due = {job_id for job_id, job in self.jobs.items() if _is_followed(job)}
+            due = {job_id for job_id, job in self.memory.jobs.items() if _is_followed(job)}
         for job_id in list(self._rooms):
             if job_id not in due or self._rooms[job_id].closed_with is not None:
                 self._rooms.pop(job_id).close()
@@ -90,48 +88,23 @@ class Desk:
     def _refetch(self) -> None:
         listed = self.client.refresh()
         with self._lock:
-            self.jobs = {job_id: job for job_id, job in self.jobs.items() if job_id in self.client.jobs}
+            self.memory.keep_only(set(self.client.jobs))
         for job in listed:
             self._merge(job)
 
     def _hear_room(self, job_id: str, event: str, payload: dict[str, Any]) -> None:
+        if event == "update":
+            self._merge(payload)
+            return
         with self._lock:
-            job = self.jobs.setdefault(job_id, {"job_id": job_id})
-            if event == "update":
-                self._merge(payload)
-            elif event == "global_info":
-                job.setdefault("metadata", {})["requires_playlist_selection"] = payload["selection_required"]
-                _fill(job, payload, "kind", "preview", "playlist")
-            elif event == "progress":
-                job["progress"] = {**job.get("progress", {}), **_plain(payload)}
-            elif event in {"playlist_snapshot", "playlist_progress"}:
-                job["playlist"] = {**job.get("playlist", {}), **_list_facts(event, payload)}
-            elif event == "playlist_entry_progress":
-                entry = self.entries.setdefault(job_id, {}).setdefault(payload["playlist_index"], {})
-                entry.update(status=payload["status"], main_file=payload.get("main_file"))
-            elif event in {"entry_info", "list_info_ends"} and _awaits_choice(job):
-                self._list_told(job_id, event, payload)
-
-    def _list_told(self, job_id: str, event: str, payload: dict[str, Any]) -> None:
-        if event == "entry_info":
-            self.entries.setdefault(job_id, {})[payload["index"]] = payload["entry"]
-        else:
-            self.told.add(job_id)
+            self.memory.hear(job_id, event, payload)
 
     def _merge(self, news: dict[str, Any]) -> None:
-        """Take an update in: what it leaves out keeps its old value (section 9)."""
-        job_id = news["job_id"]
         with self._lock:
-            if "deleted" in {news.get("status"), news.get("reason")}:
-                self.jobs.pop(job_id, None)
-                return
-            job = self.jobs.setdefault(job_id, {})
-            parts = {name: {**job.get(name, {}), **news.get(name, {})} for name in ("metadata", "playlist")}
-            job.update({**_plain(news), **{name: part for name, part in parts.items() if part}})
-            if job.get("status") not in {"failed", "cancelled"} and "error" not in news:
-                job.pop("error", None)
-        for name in SIDE_FILES:
-            self._look_at(job_id, name, news)
+            self.memory.merge(news)
+        if news["job_id"] in self.memory.jobs:
+            for name in SIDE_FILES:
+                self._look_at(news["job_id"], name, news)
 
     def _look_at(self, job_id: str, name: str, news: dict[str, Any]) -> None:
         """Fetch a side file again if its version is not the one we have."""
@@ -155,24 +128,4 @@ def wait_for_status(desk: Desk, job_id: str, *wanted: str, within: float = 60.0)
 
 
 def _is_followed(job: dict[str, Any]) -> bool:
-    return job.get("status") in FOLLOWED or _awaits_choice(job)
-
-
-def _awaits_choice(job: dict[str, Any]) -> bool:
-    return bool(job.get("metadata", {}).get("requires_playlist_selection"))
-
-
-def _plain(news: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in news.items() if name not in {"metadata", "reason", "timestamp"}}
-
-
-def _fill(job: dict[str, Any], news: dict[str, Any], *names: str) -> None:
-    job.update({name: news[name] for name in names if name in news})
-
-
-def _list_facts(event: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return what an event about a list says, by the names of the playlist object."""
-    if event == "playlist_snapshot":
-        return dict(payload["playlist"])
-    prefix = "playlist_"
-    return {name.removeprefix(prefix): value for name, value in payload.items() if name.startswith(prefix)}
+    return job.get("status") in FOLLOWED or awaits_choice(job)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from tests.api.event_streams import events_of
 from tests.api.serving import Shim, settings_in, shim, until
@@ -41,10 +41,18 @@ def _next_event(events: Iterator[dict[str, str]]) -> tuple[str, str, dict[str, A
     return event["id"], event["event"], json.loads(event["data"])
 
 
+def _place(socket: ClientConnection) -> str:
+    """Return where the stream begins: what every socket of events says first."""
+    hello = json.loads(socket.recv(timeout=5))
+    assert (hello["event"], hello["data"]) == ("connected", {})
+    return str(hello["id"])
+
+
 def test_events_of_back_ends_come_both_ways_and_resume(served: Shim) -> None:
     """Server-Sent Events and a WebSocket: the same events, the same ids, to come back with."""
     with events_of(served, EVENTS) as events, connect(served.socket_url(SOCKET)) as socket:
         until(lambda: len(served.server._app.state.services._open) == 2, "both listen")
+        begin = _place(socket)
         _happen(served, "starting", "healthy")
         told = [_next_event(events) for _ in range(2)]
         same = [json.loads(socket.recv(timeout=5)) for _ in range(2)]
@@ -56,15 +64,16 @@ def test_events_of_back_ends_come_both_ways_and_resume(served: Shim) -> None:
     assert [(e["id"], e["event"], e["data"]) for e in same] == told
     with events_of(served, EVENTS, last=told[0][0]) as events:
         assert _next_event(events) == told[1]
-    with connect(served.socket_url(SOCKET) + f"&last_event_id={told[0][0]}") as socket:
-        assert json.loads(socket.recv(timeout=5))["id"] == told[1][0]
+    for place, (expected, _, _) in ((begin, told[0]), (told[0][0], told[1])):
+        with connect(served.socket_url(SOCKET) + f"&last_event_id={place}") as socket:
+            assert json.loads(socket.recv(timeout=5))["id"] == expected
 
 
 def test_who_comes_back_disturbs_nobody_who_stayed(served: Shim) -> None:
     """Each listener hears each event once, whenever others join."""
     heard: list[str] = []
     with connect(served.socket_url(SOCKET)) as stayed:
-        until(lambda: len(served.server._app.state.services._open) == 1, "it listens")
+        _place(stayed)
         for number in range(20):
             _happen(served, str(number))
             with events_of(served, EVENTS, last="0") as events:
@@ -99,6 +108,7 @@ def test_a_new_token_ends_the_streams_of_the_old_one(tmp_path: Path) -> None:
     with shim(tmp_path, tokens=tokens, settings=settings_in(tmp_path)) as served:
         served.token = tokens.current()
         with events_of(served, EVENTS) as events, connect(served.socket_url(SOCKET)) as socket:
+            _place(socket)
             TokenFile(tokens.path).rotate()
             with pytest.raises(ConnectionClosed) as closed:
                 socket.recv(timeout=10)
@@ -114,6 +124,7 @@ def test_a_server_that_stops_ends_the_streams_about_back_ends(tmp_path: Path) ->
         events_of(served, EVENTS) as events,
         connect(served.socket_url(SOCKET)) as socket,
     ):
+        _place(socket)
         served.server.stop()
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=10)

@@ -213,8 +213,8 @@ def test_a_clients_memory_of_a_list_is_right_without_asking(
     """No entry is told while the client would ignore it, and each one's end arrives."""
     desk = Desk(client, back_off=0.1)
     job_id = client.create(media_site.url("/feed/4/rate262144,tagmemorylist.rss"))["job_id"]
-    until(lambda: job_id in desk.told, "the whole list was told while it awaits a choice")
-    assert sorted(desk.entries[job_id]) == [1, 2, 3, 4]
+    until(lambda: job_id in desk.memory.told, "the whole list was told while it awaits a choice")
+    assert sorted(desk.memory.entries[job_id]) == [1, 2, 3, 4]
     client.command(job_id, "playlist/selection", {"indices": [1, 3]})
     wait_for_status(desk, job_id, "completed")
 
@@ -228,7 +228,9 @@ def test_a_clients_memory_of_a_list_is_right_without_asking(
 
     until(told_the_same, "what was told of the list is what the server answers")
     assert desk.job(job_id)["metadata"]["requires_playlist_selection"] is False
-    assert {index for index, entry in desk.entries[job_id].items() if entry["status"] == "completed"} <= {
+    assert {
+        index for index, entry in desk.memory.entries[job_id].items() if entry["status"] == "completed"
+    } <= {
         1,
         3,
     }

@@ -11,9 +11,10 @@ import pytest
 
 from tests.api.filling import add_job
 from vidra.api.generic.room import EventRoom
-from vidra.api.streams.hub import RESTING, Hub, Topic
+from vidra.api.streams.hub import RESTING, Hub
 from vidra.api.streams.place import Place
 from vidra.api.streams.recent import RecentChanges
+from vidra.api.streams.topic import Topic
 from vidra.state import Change, ChangeKind, Cursor, State, open_state
 from vidra.state.history import BatchOf
 
@@ -41,11 +42,11 @@ def test_who_comes_back_finds_what_happened_while_nobody_listened(state: State) 
 
     async def scene() -> None:
         hub, make = Hub(state), partial(EventRoom, state)
-        with hub.listening(None, EventRoom, make) as (topic, _, _):
+        async with hub.listening(None, EventRoom, make) as (topic, _, _):
             left_at = topic.cursor
         for number in range(3):
             state.jobs.update("job1", error=str(number))
-        with hub.listening(None, EventRoom, make) as (again, room, subscriber):
+        async with hub.listening(None, EventRoom, make) as (again, room, subscriber):
             stretches = again.since(left_at)
             messages = await room.missed(again, Place(cursor=left_at), subscriber)
 
@@ -68,7 +69,7 @@ def test_places_do_not_grow_however_often_one_resumes(state: State) -> None:
         hub, make = Hub(state), partial(EventRoom, state)
         heard, place = list[str](), Place(cursor=state.feed().now())
         for number in range(20):
-            with hub.listening(None, EventRoom, make) as (topic, room, subscriber):
+            async with hub.listening(None, EventRoom, make) as (topic, room, subscriber):
                 state.jobs.update("job1", error=str(2 * number))
                 topic.advance()
                 state.jobs.update("job1", error=str(2 * number + 1))
@@ -90,9 +91,9 @@ def test_topics_at_rest_are_bounded(state: State) -> None:
         hub = Hub(state)
         seen = set[Topic]()
         for number in range(RESTING + 4):
-            with hub.listening(f"job{number}", EventRoom, partial(EventRoom, state)) as (topic, _, _):
+            async with hub.listening(f"job{number}", EventRoom, partial(EventRoom, state)) as (topic, _, _):
                 seen.add(topic)
-        with hub.listening("job0", EventRoom, partial(EventRoom, state)) as (topic, _, _):
+        async with hub.listening("job0", EventRoom, partial(EventRoom, state)) as (topic, _, _):
             assert topic not in seen
 
     asyncio.run(scene())

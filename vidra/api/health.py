@@ -66,7 +66,7 @@ async def ready(services: Context) -> Response:
 async def metrics(services: Context) -> Response:
     """Show counters in Prometheus' text format."""
     counts = await asyncio.to_thread(services.pages.counts)
-    rooms = [(type(room).__name__, len(room.subscribers)) for room in services.hub.rooms()]
+    rooms = [(type(room).__name__, len(room.audience)) for room in services.hub.rooms()]
     return Response(services.metrics.text(counts, rooms), media_type=CONTENT_TYPE)
 
 

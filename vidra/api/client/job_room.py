@@ -12,6 +12,7 @@ from vidra.api.client.reasons import INITIAL, PREVIEW_READY, UPDATED, became_kno
 from vidra.api.client.telling import FLUSH_S, RoomBase, envelope, removal
 from vidra.api.client.values import without_nulls
 from vidra.api.client.view import JobView
+from vidra.api.streams.audience import Audience
 from vidra.api.streams.message import Ending, Message
 from vidra.clock import Clock
 from vidra.errors import JobNotFound
@@ -35,8 +36,8 @@ _ENTRY_REASONS: Final = {
 class JobRoom(RoomBase):
     """Everything about one job. Raises `JobNotFound` when it is made for a job that is not there."""
 
-    def __init__(self, state: State, clock: Clock, job_id: str) -> None:
-        super().__init__(state, clock)
+    def __init__(self, state: State, clock: Clock, audience: Audience, job_id: str) -> None:
+        super().__init__(state, clock, audience)
         self._job_id = job_id
         self._entries: dict[int, Entry] = {}
         self._introduced: set[int] = set()
@@ -114,8 +115,7 @@ class JobRoom(RoomBase):
 
     def _gone(self, job: Job) -> None:
         self.tell("update", removal(job, self.now()))
-        for subscriber in self.subscribers:
-            subscriber.end(Ending.GONE)
+        self.audience.end(Ending.GONE)
 
     def _job_changed(self, job: Job) -> None:
         before = self._view.job
@@ -241,8 +241,7 @@ class JobRoom(RoomBase):
         self._tell_missed_lines()
         now = {**job_object(self._view), "reason": UPDATED, "timestamp": self.now()}
         for message in (*self.welcome(), envelope("update", now)):
-            for subscriber in self.subscribers:
-                subscriber.offer(message)
+            self.audience.tell(message)
 
     def _refresh(self, job: Job) -> None:
         self._entries = {entry.index: entry for entry in self._state.entries(self._job_id).all()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from vidra.api.client.job import job_object
@@ -10,6 +11,7 @@ from vidra.api.client.reasons import INITIAL, reason_of
 from vidra.api.client.summary import summary_of
 from vidra.api.client.telling import FLUSH_S, RoomBase, envelope, removal
 from vidra.api.client.view import JobView
+from vidra.api.streams.audience import Audience
 from vidra.api.streams.message import Message
 from vidra.clock import Clock
 from vidra.state import Batch, ChangeKind, Cursor, State
@@ -17,10 +19,17 @@ from vidra.state.interface import Job
 
 
 class OverviewRoom(RoomBase):
-    """Updates of all jobs and the summary over them."""
+    """Updates of all jobs and the summary over them.
 
-    def __init__(self, state: State, clock: Clock) -> None:
-        super().__init__(state, clock)
+    A job is told as `view` shows it, which is as its own room and the list of jobs show it: clients merge
+    what they hear on several connections, in whatever order it comes.
+    """
+
+    def __init__(
+        self, state: State, clock: Clock, audience: Audience, view: Callable[[Job], JobView]
+    ) -> None:
+        super().__init__(state, clock, audience)
+        self._view = view
         self._jobs: dict[str, Job] = {}
         self._told: dict[str, Any] | None = None
         self._changed = False
@@ -37,9 +46,8 @@ class OverviewRoom(RoomBase):
         self._changed = True
         if batch.reset:
             self._read()
-            for subscriber in self.subscribers:
-                for message in self.welcome():
-                    subscriber.offer(message)
+            for message in self.welcome():
+                self.audience.tell(message)
         for change in batch.changes:
             if change.kind is ChangeKind.REMOVED and change.job is not None:
                 self._jobs.pop(change.job_id, None)
@@ -60,13 +68,8 @@ class OverviewRoom(RoomBase):
     def _tell_job(self, job: Job) -> None:
         reason = reason_of(self._jobs.get(job.job_id), job)
         self._jobs[job.job_id] = job
-        view = JobView(
-            job=job,
-            progress=self._state.jobs.progress(job.job_id),
-            options_version=self._state.options.load(job.job_id)[0],
-            logs_version=self._state.logs.tail(job.job_id, limit=0)[0],
-        )
-        self.tell("update", {**job_object(view), "reason": reason, "timestamp": self.now()})
+        told = job_object(self._view(job))
+        self.tell("update", {**told, "reason": reason, "timestamp": self.now()})
 
     def _read(self) -> None:
         self._jobs = {job.job_id: job for job in self._state.jobs.list()}

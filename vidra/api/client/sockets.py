@@ -11,8 +11,9 @@ from vidra.api.client.job_room import JobRoom
 from vidra.api.client.overview_room import OverviewRoom
 from vidra.api.client.telling import envelope
 from vidra.api.services import Services
-from vidra.api.streams.hub import Topic
+from vidra.api.streams.audience import Audience
 from vidra.api.streams.sending import speak
+from vidra.api.streams.topic import Topic
 from vidra.errors import JobNotFound, UsageError
 
 
@@ -23,7 +24,7 @@ class OverviewSocket:
         """Serve one connection until either side ends it."""
         services: Services = scope["app"].state.services
         make = partial(_overview, services)
-        with services.hub.listening(None, OverviewRoom, make) as (_, room, subscriber):
+        async with services.hub.listening(None, OverviewRoom, make) as (_, room, subscriber):
             await speak(scope, receive, send, subscriber, room.welcome(), services)
 
 
@@ -37,7 +38,7 @@ class JobSocket:
         make = partial(_job, services, job_id)
         try:
             services.state.jobs.get(job_id)
-            with services.hub.listening(job_id, JobRoom, make) as (_, room, subscriber):
+            async with services.hub.listening(job_id, JobRoom, make) as (_, room, subscriber):
                 await speak(scope, receive, send, subscriber, room.welcome(), services)
         except (JobNotFound, UsageError):
             unknown = envelope("error", {"message": "job not found", "job_id": job_id})
@@ -47,12 +48,12 @@ class JobSocket:
             await send({"type": "websocket.close", "code": 1000})
 
 
-def _overview(services: Services, _topic: Topic) -> OverviewRoom:
-    return OverviewRoom(services.state, services.backend.clock)
+def _overview(services: Services, topic: Topic) -> OverviewRoom:
+    return OverviewRoom(services.state, services.backend.clock, Audience(topic.pump), services.view)
 
 
-def _job(services: Services, job_id: str, _topic: Topic) -> JobRoom:
-    return JobRoom(services.state, services.backend.clock, job_id)
+def _job(services: Services, job_id: str, topic: Topic) -> JobRoom:
+    return JobRoom(services.state, services.backend.clock, Audience(topic.pump), job_id)
 
 
 ROUTES = (

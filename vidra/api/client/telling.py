@@ -1,4 +1,4 @@
-"""What the rooms of the client's WebSockets share: the envelope, subscribers, the clock, the pace."""
+"""What the rooms of the client's WebSockets share: the envelope, the audience, the clock, the pace."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Final
 import orjson
 
 from vidra.api.client.reasons import DELETED
+from vidra.api.streams.audience import Audience
 from vidra.api.streams.message import Message
-from vidra.api.streams.subscriber import Subscriber
 from vidra.clock import Clock, iso
 from vidra.state import State
 from vidra.state.interface import Job
@@ -24,17 +24,15 @@ def envelope(event: str, payload: Mapping[str, Any], key: Hashable | None = None
 
 
 class RoomBase:
-    """What both rooms share: subscribers, the clock and the state they read."""
+    """What both rooms share: who is in them, the clock and the state they read."""
 
-    def __init__(self, state: State, clock: Clock) -> None:
-        self.subscribers: set[Subscriber] = set()
+    def __init__(self, state: State, clock: Clock, audience: Audience) -> None:
+        self.audience = audience
         self._state, self._clock = state, clock
 
     def tell(self, event: str, payload: Mapping[str, Any], key: Hashable | None = None) -> None:
         """Send one event to everybody in the room."""
-        message = envelope(event, payload, key)
-        for subscriber in self.subscribers:
-            subscriber.offer(message)
+        self.audience.tell(envelope(event, payload, key))
 
     def now(self) -> str:
         """Return the time as the contract writes it."""

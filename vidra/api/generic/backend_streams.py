@@ -24,7 +24,7 @@ from vidra.api.generic.routes import PROBLEMS
 from vidra.api.generic.streams import EventStream
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
-from vidra.api.streams.message import Ending, Message
+from vidra.api.streams.message import Ending, Message, connected
 from vidra.api.streams.sending import speak
 from vidra.api.streams.subscriber import Subscriber
 from vidra.api.streams.taking import led_by, taken
@@ -154,8 +154,10 @@ class BackendSocket:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": "no such place"})
             return
-        with feed_of(scope["app"]).listening(after) as (subscriber, missed):
-            await speak(scope, receive, send, subscriber, missed, services, with_places=True)
+        feed = feed_of(scope["app"])
+        with feed.listening(after) as (subscriber, missed):
+            first = [connected(str(feed.at))] if after is None else missed
+            await speak(scope, receive, send, subscriber, first, services, with_places=True)
 
 
 def _place(text: str | None) -> int | None:

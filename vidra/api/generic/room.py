@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import orjson
 
-from vidra.api.streams.hub import Topic
+from vidra.api.streams.audience import Audience
 from vidra.api.streams.message import Message
 from vidra.api.streams.place import Place
 from vidra.api.streams.recent import Stretch
 from vidra.api.streams.subscriber import Subscriber
+from vidra.api.streams.topic import Topic
 from vidra.state import Batch, Change, ChangeKind, Cursor, State
 from vidra.state.interface import Job, Record
 
@@ -28,7 +29,7 @@ class EventRoom:
     """Tells changes of one job or of all; figures coalesced, everything else exactly once."""
 
     def __init__(self, state: State, topic: Topic) -> None:
-        self.subscribers: set[Subscriber] = set()
+        self.audience = Audience(topic.pump)
         self._state, self._job_id = state, topic.job_id
         self._held: dict[tuple[str, int | None], Message] = {}
         self._flushed = 0.0
@@ -90,12 +91,8 @@ class EventRoom:
         if message.key is None and self._held:
             held, self._held = self._held, {}
             for earlier in held.values():
-                self._offer(earlier)
-        self._offer(message)
-
-    def _offer(self, message: Message) -> None:
-        for subscriber in self.subscribers:
-            subscriber.offer(message)
+                self.audience.tell(earlier)
+        self.audience.tell(message)
 
 
 def _message(change: Change, behind: Place) -> Message:

@@ -21,12 +21,12 @@ from vidra.api.generic.routes import PROBLEMS, RunId
 from vidra.api.interface import RUN_OVER, RunNotFound
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
-from vidra.api.streams.hub import Topic
-from vidra.api.streams.message import Ending, Message
+from vidra.api.streams.message import Ending, Message, connected
 from vidra.api.streams.place import Place
 from vidra.api.streams.sending import DIRECT, speak
 from vidra.api.streams.subscriber import Subscriber
 from vidra.api.streams.taking import led_by, parts_of, taken
+from vidra.api.streams.topic import Topic
 from vidra.errors import EngineError, UsageError
 
 SSE: Final = attrgetter("sse")
@@ -81,7 +81,7 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     """Yield the stream's text. A peer that stops reading is ended by its queue, see `Subscriber`."""
     make = partial(_room, services)
-    with services.hub.listening(job_id, EventRoom, make) as (topic, room, subscriber):
+    async with services.hub.listening(job_id, EventRoom, make) as (topic, room, subscriber):
         services.opened(subscriber, scope)
         watcher = _watch(services, run_id, subscriber)
         try:
@@ -117,10 +117,12 @@ class EventSocket:
             await send({"type": "websocket.close", "code": 1008, "reason": "no such run or place"})
             return
         job_id = run.job_id if run else None
-        with services.hub.listening(job_id, EventRoom, partial(_room, services)) as (topic, room, subscriber):
+        make = partial(_room, services)
+        async with services.hub.listening(job_id, EventRoom, make) as (topic, room, subscriber):
             watcher = _watch(services, run_id, subscriber)
             try:
-                first = () if place is None else await room.missed(topic, place, subscriber)
+                hello = [connected(str(topic.cursor))]
+                first = hello if place is None else await room.missed(topic, place, subscriber)
                 await speak(scope, receive, send, subscriber, first, services, with_places=True)
             finally:
                 if watcher is not None:

@@ -7,16 +7,17 @@ import logging
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+from weakref import WeakValueDictionary
 
 from vidra.api.streams.message import Ending
 from vidra.api.streams.pump import Pump
-from vidra.api.streams.recent import RecentChanges, Stretch
 from vidra.api.streams.subscriber import Subscriber
+from vidra.api.streams.topic import Anteroom, Room, Topic
 from vidra.redaction import redact
-from vidra.state import Batch, Cursor, State
+from vidra.state import State
 
 log = logging.getLogger(__name__)
 
@@ -27,51 +28,7 @@ RESTING: Final = 16
 REST_S: Final = 60.0
 """Seconds they are kept: after a long rest, catching up takes longer than beginning anew."""
 
-
-class Room(Protocol):
-    """Turns changes into messages for its subscribers."""
-
-    subscribers: set[Subscriber]
-
-    def take(self, batch: Batch, before: Cursor) -> None:
-        """Hear what changed since `before`."""
-        ...
-
-    def tick(self, now: float) -> None:
-        """Tell what was held back, if it is due; `now` is the loop's time in seconds."""
-        ...
-
-
 AnyRoom = TypeVar("AnyRoom", bound=Room)
-
-
-class Topic:
-    """The changes of one job, or (None) of all jobs, from the moment somebody listens."""
-
-    def __init__(self, state: State, job_id: str | None) -> None:
-        self.job_id = job_id
-        self._feed = state.feed(job_id)
-        self.cursor = self._feed.now()
-        self.rooms: dict[type, Room] = {}
-        self._recent = RecentChanges()
-        self.sound = True
-        """Whether it could be moved the last time."""
-
-    def advance(self) -> bool:
-        """Hand over what is new; return whether anything was. Raises `StateError`."""
-        before, self.sound = self.cursor, False
-        batch = self._feed.since(before)
-        self.cursor, self.sound = batch.cursor, True
-        self._recent.add(before, batch)
-        if not batch.changes and not batch.reset:
-            return False
-        for room in self.rooms.values():
-            room.take(batch, before)
-        return True
-
-    def since(self, cursor: Cursor) -> Sequence[Stretch] | None:
-        """Return what lies between that cursor and ours, from memory; None if memory does not reach back."""
-        return () if cursor == self.cursor else self._recent.since(cursor)
 
 
 class Hub:
@@ -81,40 +38,37 @@ class Hub:
         self._state = state
         self._topics: dict[str | None, Topic] = {}
         self._resting: OrderedDict[str | None, tuple[Topic, float]] = OrderedDict()
+        self._doors: WeakValueDictionary[str | None, asyncio.Lock] = WeakValueDictionary()
         self._nudge = asyncio.Event()
         self._pump = Pump()
 
-    @contextmanager
-    def listening(
-        self, job_id: str | None, room: type[AnyRoom], make: Callable[[Topic], AnyRoom]
-    ) -> Iterator[tuple[Topic, AnyRoom, Subscriber]]:
-        """Join the room of that kind, made if nobody is in it yet; leaving it last ends it.
+    @asynccontextmanager
+    async def listening(
+        self, job_id: str | None, kind: type[AnyRoom], make: Callable[[Topic], AnyRoom]
+    ) -> AsyncIterator[tuple[Topic, AnyRoom, Subscriber]]:
+        """Join the room of that kind, made in a thread if nobody is in it yet; leaving it last ends it.
 
         The topic has been advanced, so the new subscriber hears of what comes from now on. Raises
         `StateError` and what `make` raises.
         """
-        topic = self._topics.get(job_id)
-        if topic is None:
-            topic = self._rested(job_id) or Topic(self._state, job_id)
-            self._topics[job_id] = topic
         subscriber = Subscriber(pump=self._pump)
         try:
+            topic, room = await self._entered(job_id, kind, make)
+            # Nothing is awaited from here on: nothing can be told between the place and the first message.
             topic.advance()
-            joined = topic.rooms.get(room)
-            if not isinstance(joined, room):
-                joined = topic.rooms[room] = make(topic)
-            joined.subscribers.add(subscriber)
-            yield topic, joined, subscriber
+            room.audience.add(subscriber)
+            yield topic, room, subscriber
         finally:
-            self._leave(topic, room, subscriber)
+            self._leave(job_id, kind, subscriber)
 
     def nudge(self) -> None:
         """Look at the feeds now: something was just written by us."""
         self._nudge.set()
 
     def rooms(self) -> list[Room]:
-        """Return every room."""
-        return [room for topic in self._topics.values() for room in topic.rooms.values()]
+        """Return every room that somebody is in."""
+        rooms = [room for topic in self._topics.values() for room in topic.rooms.values()]
+        return [room for room in rooms if len(room.audience)]
 
     async def run(self) -> None:
         """Keep the topics moving, and what they tell, until cancelled."""
@@ -129,7 +83,8 @@ class Hub:
                 self._advance(topic, loop.time())
                 await asyncio.sleep(0)  # a topic may have had much to tell: others have a turn
             try:
-                await asyncio.wait_for(self._nudge.wait(), POLL_S)
+                # Without listeners there is nothing to look at until one comes.
+                await asyncio.wait_for(self._nudge.wait(), POLL_S if self._topics else None)
             except TimeoutError:
                 continue
             self._nudge.clear()
@@ -142,22 +97,63 @@ class Hub:
         except Exception:  # noqa: BLE001 - the edge of a topic: logged, its listeners told to come back, others unharmed
             log.error("changes cannot be followed:\n%s", redact(traceback.format_exc()))  # noqa: TRY400 - redacted first
             for room in topic.rooms.values():
-                for subscriber in room.subscribers:
-                    subscriber.end(Ending.TOO_SLOW)
+                room.audience.end(Ending.TOO_SLOW)
+
+    async def _entered(
+        self, job_id: str | None, kind: type[AnyRoom], make: Callable[[Topic], AnyRoom]
+    ) -> tuple[Topic, AnyRoom]:
+        """Return the topic and its room of that kind. Who comes first makes them; others wait at the door."""
+        found = self._found(job_id, kind)
+        if found is None:
+            door = self._doors.setdefault(job_id, asyncio.Lock())
+            async with door:
+                found = self._found(job_id, kind) or await self._opened(job_id, kind, make)
+        return found
+
+    def _found(self, job_id: str | None, kind: type[AnyRoom]) -> tuple[Topic, AnyRoom] | None:
+        topic = self._topics.get(job_id)
+        room = topic.rooms.get(kind) if topic else None
+        return (topic, room) if topic is not None and isinstance(room, kind) else None
+
+    async def _opened(
+        self, job_id: str | None, kind: type[AnyRoom], make: Callable[[Topic], AnyRoom]
+    ) -> tuple[Topic, AnyRoom]:
+        """Make the room, and the topic if it has none: both read files, which others need not wait for."""
+        topic = self._topics.get(job_id) or self._rested(job_id)
+        if topic is None:
+            topic = await asyncio.to_thread(Topic, self._state, job_id, self._pump)
+        self._topics[job_id] = topic
+        try:
+            topic.advance()
+            anteroom = topic.rooms[kind] = Anteroom(self._pump)
+            room = await asyncio.to_thread(make, topic)
+            anteroom.hand_over(room)
+            topic.rooms[kind] = room
+        except BaseException:
+            topic.rooms.pop(kind, None)
+            self._put_to_rest(topic)
+            raise
+        self.nudge()
+        return topic, room
 
     def _rested(self, job_id: str | None) -> Topic | None:
         topic, since = self._resting.pop(job_id, (None, 0.0))
         return topic if time.monotonic() - since < REST_S else None
 
-    def _leave(self, topic: Topic, room: type, subscriber: Subscriber) -> None:
-        joined = topic.rooms.get(room)
-        if joined is not None:
-            joined.subscribers.discard(subscriber)
-            if not joined.subscribers:
-                del topic.rooms[room]
-        if not topic.rooms and self._topics.get(topic.job_id) is topic:
-            del self._topics[topic.job_id]
-            if topic.sound:
-                self._resting[topic.job_id] = (topic, time.monotonic())
-                while len(self._resting) > RESTING:
-                    self._resting.popitem(last=False)
+    def _leave(self, job_id: str | None, kind: type[AnyRoom], subscriber: Subscriber) -> None:
+        found = self._found(job_id, kind)
+        if found is None:
+            return
+        topic, room = found
+        room.audience.discard(subscriber)
+        if not len(room.audience):
+            del topic.rooms[kind]
+            self._put_to_rest(topic)
+
+    def _put_to_rest(self, topic: Topic) -> None:
+        """Keep a topic that nobody follows any more, for a while."""
+        if topic.rooms or self._topics.pop(topic.job_id, None) is None or not topic.sound:
+            return
+        self._resting[topic.job_id] = (topic, time.monotonic())
+        while len(self._resting) > RESTING:
+            self._resting.popitem(last=False)

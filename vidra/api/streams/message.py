@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from functools import cached_property
+from typing import TypeAlias
 
 import orjson
 
@@ -52,6 +53,15 @@ class Message:
     def event_frame(self) -> bytes:
         """The event as one WebSocket frame."""
         return _frame(self.event_json)
+
+
+def connected(place: str) -> Message:
+    """Return what a WebSocket of events begins with: who loses it before the first event can come back."""
+    return Message(text="{}", event="connected", place=place)
+
+
+Form: TypeAlias = Callable[[Message], bytes]
+"""Makes the bytes a listener is sent for a message; the same function for listeners of the same kind."""
 
 
 def _frame(text: str) -> bytes:

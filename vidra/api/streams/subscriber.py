@@ -1,14 +1,19 @@
-"""One listener's queue: bounded, in order, and honest about what it could not take."""
+"""One listener: a bounded queue of its own, in order, and honest about what it could not take."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Final
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
-from vidra.api.streams.message import Ending, Message
-from vidra.api.streams.pump import Form, Pump
+from vidra.api.streams.backlog import Backlog
+from vidra.api.streams.message import Ending, Form, Message
+from vidra.api.streams.pump import Pump
+from vidra.redaction import redact
+
+log = logging.getLogger(__name__)
 
 QUEUE_LIMIT: Final = 256
 """Messages that may wait for a listener that does not take any."""
@@ -24,6 +29,18 @@ FAREWELL_S: Final = 2.0
 """Seconds a listener that was ended gets to take its last words before its connection is cut."""
 
 
+class Company(Protocol):
+    """Those a subscriber is told together with, see `Audience`."""
+
+    def ahead_of(self, subscriber: Subscriber) -> int:
+        """Return how many messages wait for it there."""
+        ...
+
+    def set_apart(self, subscriber: Subscriber) -> None:
+        """Move what waits for it there into its own queue."""
+        ...
+
+
 class Subscriber:
     """A queue between the hub, which never waits, and a sender, which may. One event loop."""
 
@@ -33,50 +50,64 @@ class Subscriber:
         self._pump, self._limit, self._burst = pump, limit, burst
         self._loop = asyncio.get_running_loop()
         self._moved_at = 0.0
-        self._waiting: OrderedDict[Hashable, Message] = OrderedDict()
-        self._serial = self._bytes = 0
+        self._waiting = Backlog()
         self._news = asyncio.Event()
-        self._direct: tuple[Callable[[bytes], bool], Form] | None = None
+        self._write: Callable[[bytes], bool] | None = None
+        self.form: Form | None = None
+        """How messages become the bytes that are written past the sender; None if they cannot be."""
         self._idle = False
         self._cut: Callable[[], object] | None = None
         self._cutting: asyncio.TimerHandle | None = None
+        self.company: Company | None = None
+        """Who it is told together with; None while it is told by itself."""
         self.ending: Ending | None = None
         """Why it ended; None while it has not."""
 
     def __len__(self) -> int:
-        """Return how many messages wait."""
-        return len(self._waiting)
+        """Return how many messages wait, here or in its company."""
+        return len(self._waiting) + (self.company.ahead_of(self) if self.company else 0)
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether it has nothing of its own to take, and can be written to past its sender."""
+        return self._idle and self.form is not None and not self._waiting and self.ending is None
 
     def offer(self, message: Message) -> None:
         """Queue the message. A listener whose queue is full is ended: it can resume by its place."""
+        if self.company is not None:
+            self.company.set_apart(self)  # what it is to hear before
         if self.ending is not None:
             return
-        self._serial += 1
-        key = ("", self._serial) if message.key is None else message.key
         if not self._waiting:
             self._moved_at = self._loop.time()
         elif self._is_stuck():
             self.forget()
             self.end(Ending.TOO_SLOW)
             return
-        replaced = self._waiting.pop(key, None)  # the newer figures stand at the end
-        self._bytes += len(message.text) - (len(replaced.text) if replaced else 0)
-        self._waiting[key] = message
-        if self._idle and self._direct is not None and self._pump is not None:
+        self._waiting.add(message)
+        if self._idle and self.form is not None and self._pump is not None:
             self._pump.add(self)
         else:
             self._news.set()
 
     def write_directly(self, write: Callable[[bytes], bool], form: Form) -> None:
         """Hand bytes to `write` while the sender has nothing left to do; it returns False when it cannot."""
-        self._direct = (write, form)
+        self._write, self.form = write, form
 
-    def flush(self) -> None:
+    def write(self, data: bytes) -> bool:
+        """Write past the sender; return False if that has to do it."""
+        try:
+            return self._write is not None and self._write(data)
+        except Exception:  # noqa: BLE001 - the edge of one listener: logged, its sender finds out, others go on
+            log.error("a listener cannot be written to:\n%s", redact(traceback.format_exc()))  # noqa: TRY400 - redacted first
+            return False
+
+    def flush(self, until: float) -> None:
         """Write what waits past the sender if that is idle; otherwise leave it to the sender."""
-        if not self._waiting or self._direct is None or self._pump is None:
+        del until  # one write
+        if not self._waiting:
             return
-        write, form = self._direct
-        if self._idle and write(self._pump.joined(form, self._waiting.values())):
+        if self._idle and self.form is not None and self.write(b"".join(map(self.form, self._waiting))):
             self.forget()
         else:
             self._news.set()
@@ -97,11 +128,12 @@ class Subscriber:
 
     def forget(self) -> None:
         """Drop what waits: it was told another way."""
-        self._waiting.clear()
-        self._bytes = 0
+        self._waiting.take()
 
     def end(self, ending: Ending) -> None:
         """Let the listener go; what waits is still handed out. The first ending counts."""
+        if self.company is not None:
+            self.company.set_apart(self)
         if self.ending is None:
             self.ending = ending
             self._news.set()
@@ -110,17 +142,15 @@ class Subscriber:
 
     def _is_stuck(self) -> bool:
         silent = self._loop.time() - self._moved_at
-        if len(self._waiting) < self._limit and self._bytes < QUEUE_BYTES:
+        if len(self._waiting) < self._limit and self._waiting.size < QUEUE_BYTES:
             return silent > LONGEST_S
         return silent > PATIENCE_S or len(self._waiting) >= self._burst
 
-    async def take(self) -> list[Message]:
+    async def take(self) -> Sequence[Message]:
         """Wait for messages and return all of them; empty once it has ended and nothing is left."""
         self._idle = True
         while not self._waiting and self.ending is None:
             self._news.clear()
             await self._news.wait()
         self._idle = False
-        taken = list(self._waiting.values())
-        self.forget()
-        return taken
+        return self._waiting.take()

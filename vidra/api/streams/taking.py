@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import orjson
@@ -53,7 +53,7 @@ async def taken(
         yield Message(text=orjson.dumps({"reason": Ending.TOO_SLOW}).decode(), event="dropped").sse
 
 
-async def _next(subscriber: Subscriber) -> list[Message] | None:
+async def _next(subscriber: Subscriber) -> Sequence[Message] | None:
     """Return what comes next; empty when the stream is over, None after a while without news."""
     try:
         async with asyncio.timeout(HEARTBEAT_S):
