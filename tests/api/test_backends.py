@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.api.event_streams import events_of
 from tests.api.serving import Shim, settings_in, shim, until
@@ -41,7 +42,7 @@ def _next_event(events: Iterator[dict[str, str]]) -> tuple[str, str, dict[str, A
     return event["id"], event["event"], json.loads(event["data"])
 
 
-def _place(socket: ClientConnection) -> str:
+def _place(socket: Connection) -> str:
     """Return where the stream begins: what every socket of events says first."""
     hello = json.loads(socket.recv(timeout=5))
     assert (hello["event"], hello["data"]) == ("connected", {})
