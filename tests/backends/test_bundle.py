@@ -29,7 +29,7 @@ PARTS = (
     "vidra.engine.lifecycle.serve",
     "vidra.engine.worker.work",
     "vidra.engine.worker.nursery",
-    "vidra.api.serve",
+    "vidra.engine.lifecycle.gate vidra.api.serve",
 )
 CONFIG = """\
 storage:

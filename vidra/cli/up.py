@@ -14,6 +14,7 @@ import typer
 
 from vidra.cli.exit_codes import ExitCode
 from vidra.cli.invocation import Invocation
+from vidra.engine.lifecycle.importing import importing
 from vidra.errors import AlreadyRunning, EngineStartFailed, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def up(
     With `engine.api_url` (PREFECT_API_URL) set, that server is used and none is started.
     """
     invocation = Invocation.of(ctx)
-    settings = invocation.settings()
+    with importing():
+        settings = invocation.settings()
     if no_server and settings.engine.api_url is None:
         raise UsageError("--no-server needs a server: set `engine.api_url` or PREFECT_API_URL")
     no_server = settings.engine.api_url is not None
@@ -61,8 +63,8 @@ def _attached(settings: Settings, no_server: bool) -> int:
 
 
 async def _run(settings: Settings, *, with_server: bool) -> None:
-    from vidra.engine.lifecycle.up import engine_up  # noqa: PLC0415 - 0.3 s
-
+    with importing():
+        from vidra.engine.lifecycle.up import engine_up  # noqa: PLC0415 - 0.3 s
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

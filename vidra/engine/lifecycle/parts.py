@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from vidra.engine.lifecycle.programs import module_command
+from vidra.engine.lifecycle.gate import gated_command
 from vidra.engine.lifecycle.server import server_command
 from vidra.engine.worker.work import worker_command
 from vidra.settings import Settings
@@ -64,7 +64,7 @@ def shim_part(environment: Mapping[str, str], settings: Settings) -> BackendSpec
     server = settings.server
     return BackendSpec(
         name=SHIM,
-        command=tuple(module_command("vidra.api.serve", "--supervised")),
+        command=tuple(gated_command("vidra.api.serve", "--supervised")),
         env=environment,
         isolated=False,
         port=PortSpec(fixed=server.port, host=server.host, argument=(), handover=PortHandover.RELEASE),

@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from filelock import FileLock, Timeout
 
+from vidra.engine.lifecycle.importing import importing
+
 if TYPE_CHECKING:
     import uvicorn
 
@@ -39,6 +41,14 @@ HOSTS: Final = ["127.0.0.1", "localhost", "[::1]"]
 BACKLOG: Final = 2048
 MIGRATED: Final = "migrated"
 """File in the home folder that names the Prefect version the database was last made current by."""
+_PREPARED: Final = {
+    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+    # The block types of this Prefect are in the database. To find out, it would import every collection,
+    # our worker with its 0.5 s among them.
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
+"""Settings of a server whose database is current."""
 
 
 class Reporter:
@@ -73,11 +83,14 @@ def bind(port: int) -> socket.socket:
 
 @contextmanager
 def current_database(home: Path, reporter: Reporter) -> Iterator[None]:
-    """Skip migrations when this Prefect version did them before; else do them inside, one at a time."""
+    """Prepare the database inside, one process at a time, unless this Prefect version did so before.
+
+    Enter before Prefect is imported, which is when it reads its settings.
+    """
     marker, database = home / MIGRATED, home / "prefect.db"
     wanted = version("prefect")
     if _is_current(marker, database, wanted):
-        os.environ["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
+        os.environ |= _PREPARED
         yield
         return
     with FileLock(home / "migrate.lock", timeout=MIGRATION_LIMIT):
@@ -126,21 +139,9 @@ async def serve(
     listener: socket.socket, reporter: Reporter, *, private: bool, supervised: bool = False
 ) -> None:
     """Serve until asked to stop. A private server runs the services that one run needs, no scheduler."""
-    import uvicorn  # noqa: PLC0415 - the port is told before anything slow is imported
-    from prefect.server.api.server import create_app  # noqa: PLC0415 - 2.5 s
-    from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415 - the same
-
-    from vidra.engine.lifecycle.one_writer import take_turns  # noqa: PLC0415 - the same
-
-    take_turns()
-    app = create_app(ephemeral=private, final=True)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=DRAIN
-    )
-    server = uvicorn.Server(config)
-    watch_parent(server, supervised=supervised)
     with current_database(Path(os.environ["PREFECT_HOME"]), reporter):
+        server = _new_server(private=private)
+        watch_parent(server, supervised=supervised)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn offers only the flag
             await asyncio.sleep(0.01)
@@ -149,6 +150,24 @@ async def serve(
             raise SystemExit(1)
     reporter.tell("ready")
     await running
+
+
+def _new_server(*, private: bool) -> uvicorn.Server:
+    with importing():
+        import uvicorn  # noqa: PLC0415 - the port is told before anything slow is imported
+        from prefect.server.api.server import create_app  # noqa: PLC0415 - 2 s
+        from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415 - the same
+
+        from vidra.engine.lifecycle.one_writer import take_turns  # noqa: PLC0415 - the same
+    take_turns()
+    with importing():  # making the application imports and keeps as much again
+        app = create_app(ephemeral=private, final=True)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=DRAIN
+        )
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

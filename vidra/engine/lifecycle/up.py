@@ -1,13 +1,16 @@
 """`vidra up`: the whole of Vidra on one machine, started in order, watched, and ended in order.
 
-Order matters: lock, server, reconciler, deployments, worker, shim. Schedules wake only when the books
-are in order, and a run finds a worker only when its deployment is the declared one.
+Server, worker and shim are begun at once, as importing takes most of their time. The order of what they do
+still matters: lock, server, reconciler, deployments, jobs, and only then does the gate open for worker and
+shim. Schedules wake only when the books are in order, and a run finds a worker only when its deployment is
+the declared one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from vidra.engine.jobs.commands import JobCommands
 from vidra.engine.jobs.recovery import Recovery
 from vidra.engine.jobs.starter import PrefectStarter
 from vidra.engine.library.asking import sync_at_start
+from vidra.engine.lifecycle.gate import LOOK, Gate
 from vidra.engine.lifecycle.parts import (
     SERVER,
     SHIM,
@@ -36,7 +40,8 @@ from vidra.engine.lifecycle.service_manager import told_service_manager
 from vidra.engine.lifecycle.startup_status import Phase, write_status
 from vidra.engine.lifecycle.taking_over import TakingOver
 from vidra.engine.politeness.limits import release_dead_leases
-from vidra.errors import EngineError, EngineStartFailed
+from vidra.engine.worker.work import AT_WORK
+from vidra.errors import EngineError, EngineStartFailed, VidraError
 from vidra.settings import Settings, load_secrets
 from vidra.state import open_configured_state
 from vidra.supervisor.interface import BackendEvent, BackendState, StatusChange
@@ -94,7 +99,7 @@ async def engine_up(
                 status.write(Phase.SUCCESS)
                 await stack.enter_async_context(told_service_manager())
                 yield ready
-        except EngineError as error:
+        except VidraError as error:
             status.write(Phase.ERROR, str(error))
             raise
 
@@ -114,26 +119,27 @@ async def _start(
         supervisor.subscribe(listener)
     await stack.enter_async_context(backends_supervised(supervisor, settings, recorder))
     environment = embedded_environment(settings, ui=True) if with_server else remote_environment(settings)
-    async with TakingOver(environment, shared=not with_server) as taking_over:
+    stack.enter_context(applied(environment))
+    if with_server:
+        await supervisor.add(server_part(environment))
+    gate = stack.enter_context(Gate(parts_folder(settings) / "gate"))
+    await _begin_parts(stack, supervisor, settings, {**environment, **gate.environment})
+    async with TakingOver(environment, settings, shared=not with_server) as taking_over:
         if with_server:
-            environment |= {"PREFECT_API_URL": await _start_server(supervisor, settings, environment)}
-        stack.enter_context(applied(environment))
-        await taking_over.go(environment["PREFECT_API_URL"])
+            os.environ["PREFECT_API_URL"] = await _server_url(supervisor, settings)
+        gate.announce(os.environ["PREFECT_API_URL"])
+        await taking_over.go(os.environ["PREFECT_API_URL"])
     recovery = _recovery(stack, settings)
     revived = await recovery.sweep(at_start=True)
-    await supervisor.add(worker_part(environment, settings))
-    # Left in the opposite order: nobody asks for more, runs end, and only then their server goes.
-    stack.push_async_callback(supervisor.remove, WORKER)
-    await _await_part(supervisor, WORKER, settings)
-    shim_url = await _start_shim(supervisor, settings, environment)
-    if shim_url is not None:
-        stack.push_async_callback(supervisor.remove, SHIM)
+    gate.open()
+    await _await_work(supervisor, gate, settings)
+    shim_url = await _shim_url(supervisor, settings)
     await stack.enter_async_context(_background(recovery.keep_going()))
     await sync_at_start(settings)
     await stack.enter_async_context(_background(_keep_releasing(settings.storage.prefect_home)))
     if settings.notifications.channels:
         await stack.enter_async_context(_background(_keep_telling(settings)))
-    return Ready(api_url=environment["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
+    return Ready(api_url=os.environ["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
 
 
 def _listeners(
@@ -148,11 +154,41 @@ def _listeners(
     return [hear] if on_event is None else [on_event, hear]
 
 
-async def _start_server(supervisor: Supervisor, settings: Settings, environment: dict[str, str]) -> str:
-    """Return the address of its API."""
-    await supervisor.add(server_part(environment))
+async def _begin_parts(
+    stack: AsyncExitStack, supervisor: Supervisor, settings: Settings, environment: dict[str, str]
+) -> None:
+    """Begin worker and shim, which import and wait at the gate."""
+    parts = [worker_part(environment, settings)]
+    if find_spec("vidra.api.serve") is not None:
+        parts.append(shim_part(environment, settings))
+    await supervisor.extend(parts)
+    for part in parts:
+        # Left in the opposite order: nobody asks for more, runs end, and only then their server goes.
+        stack.push_async_callback(supervisor.remove, part.name)
+
+
+async def _server_url(supervisor: Supervisor, settings: Settings) -> str:
+    """Return the address of the server's API once it answers."""
     await _await_part(supervisor, SERVER, settings)
     return f"http://127.0.0.1:{supervisor.status(SERVER).port}/api"
+
+
+async def _await_work(supervisor: Supervisor, gate: Gate, settings: Settings) -> None:
+    """Return once the worker has asked the server for work."""
+    deadline = asyncio.get_running_loop().time() + _patience(settings)
+    while not gate.is_at_work(AT_WORK):
+        late = asyncio.get_running_loop().time() > deadline
+        if late or supervisor.status(WORKER).state is BackendState.FAILED:
+            raise _failure(supervisor, WORKER, "asked for no work in time" if late else "")
+        await asyncio.sleep(LOOK)
+
+
+async def _shim_url(supervisor: Supervisor, settings: Settings) -> str | None:
+    """Return the address of the shim once it answers; None where there is none."""
+    if SHIM not in supervisor.names:
+        return None
+    await _await_part(supervisor, SHIM, settings)
+    return f"http://{settings.server.host}:{settings.server.port}/"
 
 
 def _recovery(stack: AsyncExitStack, settings: Settings) -> Recovery:
@@ -183,23 +219,23 @@ async def _keep_telling(settings: Settings) -> None:
         await asend((), settings)
 
 
-async def _start_shim(supervisor: Supervisor, settings: Settings, environment: dict[str, str]) -> str | None:
-    if find_spec("vidra.api.serve") is None:
-        return None
-    await supervisor.add(shim_part(environment, settings))
-    await _await_part(supervisor, SHIM, settings)
-    return f"http://{settings.server.host}:{settings.server.port}/"
-
-
 async def _await_part(supervisor: Supervisor, name: str, settings: Settings) -> None:
-    limit = max(settings.engine.start_timeout, STARTUP_LIMIT)
+    limit = _patience(settings)
     try:
         status = await supervisor.wait(name, _OVER, limit=limit)
     except TimeoutError:
         status = supervisor.status(name)
     if status.state not in _UP:
-        tail = "\n".join(supervisor.tail(name)[-10:])
-        raise EngineStartFailed(name, status.reason or f"not healthy within {limit:g} s", log=tail)
+        raise _failure(supervisor, name, f"not healthy within {limit:g} s")
+
+
+def _patience(settings: Settings) -> float:
+    return max(settings.engine.start_timeout, STARTUP_LIMIT)
+
+
+def _failure(supervisor: Supervisor, name: str, otherwise: str) -> EngineStartFailed:
+    tail = "\n".join(supervisor.tail(name)[-10:])
+    return EngineStartFailed(name, supervisor.status(name).reason or otherwise, log=tail)
 
 
 @asynccontextmanager

@@ -2,16 +2,16 @@
 
 A limit that the server does not know limits nothing, so they are written when the engine starts, and
 those of sites that nobody named when such a site is first met (see `slots`). Writing them imports
-Prefect when used; giving slots back does without, as `vidra up` does it all the time.
+Prefect when used; comparing them and giving slots back do without, as `vidra up` does both.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vidra.engine.deployments.applying import ChangeKind
 from vidra.engine.http_api import HttpApi
@@ -22,7 +22,6 @@ from vidra.settings import LimitSettings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
-    from prefect.client.schemas.responses import GlobalConcurrencyLimitResponse
 
 DOWNLOADS: Final = "vidra-downloads"
 """The limit of all downloads together."""
@@ -96,18 +95,27 @@ async def apply_declared_limits(limits: LimitSettings, *, dry_run: bool = False)
     Limits of ours that the settings do not want any more are deleted; others are left alone, and a limit
     that a person switched off in the Prefect UI stays off. Slots that are taken stay taken.
     """
+    there = await _existing()
+    wanted = {limit.name: limit for limit in (*declared_limits(limits), *_met_before(there, limits))}
+    changes = [_change(there.get(name), limit) for name, limit in sorted(wanted.items())]
+    changes += [
+        LimitChange(name=name, kind=ChangeKind.DELETE)
+        for name in sorted(there)
+        if _is_ours(name) and name not in wanted
+    ]
+    due = [change for change in changes if change.kind is not ChangeKind.KEEP]
+    if due and not dry_run:
+        await _carry_out(due, wanted)
+    return changes
+
+
+async def _carry_out(changes: Iterable[LimitChange], wanted: Mapping[str, GlobalLimit]) -> None:
     async with connected_client() as client:
-        there = {one.name: one for one in await _existing(client)}
-        wanted = {limit.name: limit for limit in (*declared_limits(limits), *_met_before(there, limits))}
-        changes = [_change(there.get(name), limit) for name, limit in sorted(wanted.items())]
-        gone = sorted(name for name in there if _is_ours(name) and name not in wanted)
-        if not dry_run:
-            for change in changes:
-                if change.kind is not ChangeKind.KEEP:
-                    await write_limit(client, wanted[change.name])
-            for name in gone:
-                await client.delete_global_concurrency_limit_by_name(name)
-    return [*changes, *(LimitChange(name=name, kind=ChangeKind.DELETE) for name in gone)]
+        for change in changes:
+            if change.kind is ChangeKind.DELETE:
+                await client.delete_global_concurrency_limit_by_name(change.name)
+            else:
+                await write_limit(client, wanted[change.name])
 
 
 async def apply_limits(limits: Iterable[GlobalLimit]) -> None:
@@ -137,11 +145,19 @@ async def release_dead_leases(home: Path, *, only_killed: bool = False) -> Seque
         return released
 
 
-async def _existing(client: PrefectClient) -> list[GlobalConcurrencyLimitResponse]:
-    found: list[GlobalConcurrencyLimitResponse] = []
-    while page := await client.read_global_concurrency_limits(limit=_PAGE, offset=len(found)):
-        found += page
-    return found
+async def _existing() -> Mapping[str, GlobalLimit]:
+    found: list[dict[str, Any]] = []
+    async with HttpApi() as api:
+        while page := await api.query(
+            "/v2/concurrency_limits/filter", {"limit": _PAGE, "offset": len(found)}
+        ):
+            found += page
+    return {
+        one["name"]: GlobalLimit(
+            name=one["name"], slots=one["limit"], per_second=one["slot_decay_per_second"] or 0.0
+        )
+        for one in found
+    }
 
 
 async def write_limit(client: PrefectClient, limit: GlobalLimit) -> None:
@@ -167,12 +183,9 @@ def _is_ours(name: str) -> bool:
     return name == DOWNLOADS or name.startswith((_SITE, _PACE))
 
 
-def _change(existing: GlobalConcurrencyLimitResponse | None, limit: GlobalLimit) -> LimitChange:
-    if existing is None:
+def _change(before: GlobalLimit | None, limit: GlobalLimit) -> LimitChange:
+    if before is None:
         return LimitChange(name=limit.name, kind=ChangeKind.CREATE, differences=(str(limit),))
-    before = GlobalLimit(
-        name=limit.name, slots=existing.limit, per_second=existing.slot_decay_per_second or 0.0
-    )
     if before.slots == limit.slots and abs(before.per_second - limit.per_second) < 1e-6:
         return LimitChange(name=limit.name, kind=ChangeKind.KEEP)
     return LimitChange(name=limit.name, kind=ChangeKind.UPDATE, differences=(f"{before} -> {limit}",))

@@ -179,6 +179,7 @@ class Nursery:
 
 def preload(names: tuple[str, ...] = PRELOADED) -> None:
     """Import what runs will need, and keep the garbage collector from touching (and so copying) it."""
+    gc.disable()  # it would look again and again through what is here to stay
     for name in names:
         try:
             module = importlib.import_module(name)
@@ -188,6 +189,7 @@ def preload(names: tuple[str, ...] = PRELOADED) -> None:
             sys.stderr.write(f"not preloaded: {name}: {error}\n")
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def main() -> None:

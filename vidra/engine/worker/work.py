@@ -8,8 +8,18 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
+from vidra.engine.environment import refresh_prefect
+from vidra.engine.lifecycle.gate import await_server, is_open, opened, say_at_work
+from vidra.engine.lifecycle.importing import importing
 from vidra.engine.lifecycle.programs import module_command
+
+if TYPE_CHECKING:
+    from vidra.engine.worker.worker import VidraWorker
+
+AT_WORK: Final = "worker"
+"""What the worker calls itself when it tells, at the gate, that it has asked for work."""
 
 
 def worker_command(*, pool: str, limit: int | None = None, name: str | None = None) -> list[str]:
@@ -33,8 +43,10 @@ async def work(*, pool: str, limit: int | None = None, name: str | None = None) 
         limit=limit,
         name=name,
         base_job_template=VidraWorker.get_default_base_job_template(),
+        held=not is_open(),
     )
     running = asyncio.ensure_future(worker.start(printer=_say))
+    beginning = asyncio.ensure_future(_begin(worker))
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -45,8 +57,16 @@ async def work(*, pool: str, limit: int | None = None, name: str | None = None) 
         await worker.drain()
         running.cancel()
     asked.cancel()
+    beginning.cancel()
     with suppress(asyncio.CancelledError):
         await running
+
+
+async def _begin(worker: VidraWorker) -> None:
+    await opened()
+    await worker.begin()
+    await worker.asked.wait()
+    say_at_work(AT_WORK)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="runs under way at the same time")
     parser.add_argument("--name", help="name the Prefect UI shows")
     options = parser.parse_args(arguments)
+    with importing():
+        import vidra.engine.worker.worker  # noqa: F401, PLC0415 - 1 s, while the server comes up
+    await_server()
+    refresh_prefect()
     asyncio.run(work(pool=options.pool, limit=options.limit, name=options.name))
     return 0
 

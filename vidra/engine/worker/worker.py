@@ -10,6 +10,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Self
@@ -131,9 +132,11 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
     _documentation_url = ""
     _logo_url = ""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, held: bool = False, **kwargs: Any) -> None:
+        """`held`: connect, but take no work before `begin`."""
         kwargs["prefetch_seconds"] = LOOKAHEAD
         super().__init__(*args, **kwargs)
+        self._held = held
         self._brood = Brood(self.preloaded)
         self._cancelled: set[UUID] = set()
         self._in_flight: set[UUID] = set()
@@ -141,13 +144,28 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
         self._draining = False
         self._listening = False
         self._ask_again = 0.0
+        self.asked = asyncio.Event()
+        """Set once the server has told for the first time what there is to do."""
 
     async def setup(self) -> None:
         """Connect, start the nursery and listen to events."""
         await super().setup()
         assert self._runs_task_group is not None  # noqa: S101 - for the type checkers: setup made it
         self._runs_task_group.start_soon(self._until_teardown, self._listen)
+        if not self._held:
+            self._runs_task_group.start_soon(self._brood.prepare)
+
+    async def begin(self) -> None:
+        """Take work from now on, if it was held."""
+        if not self._held:
+            return
+        self._held = False
+        if self._runs_task_group is None or not self.is_setup:
+            return  # it takes its first look when it is set up
         self._runs_task_group.start_soon(self._brood.prepare)
+        async with self._asking:
+            with suppress(PrefectException, httpx.HTTPError):  # it asks again in a second
+                await self._take_work()
 
     async def drain(self, limit: float = DRAIN) -> None:
         """Take no more runs; let those under way finish for `limit` seconds, then end them."""
@@ -208,7 +226,7 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
             return await self._take_work()
 
     async def _take_work(self) -> list[FlowRun]:
-        if self._draining or time.time() < self._ask_again:
+        if self._held or self._draining or time.time() < self._ask_again:
             self._last_polled_time = datetime.now(UTC)
             return []
         return await super().get_and_submit_flow_runs()
@@ -216,6 +234,7 @@ class VidraWorker(BaseWorker[VidraJobConfiguration, VidraVariables, VidraWorkerR
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
     ) -> list[FlowRun]:
+        self.asked.set()
         now = time.time()
         starts = [(_start_of(entry), entry) for entry in flow_run_response]
         # An answer can be older than what has happened since: a run we have is not submitted again.
