@@ -21,7 +21,7 @@ from vidra.engine.lifecycle.importing import importing
 from vidra.engine.lifecycle.programs import module_command
 
 GATE_VARIABLE: Final = "VIDRA_INTERNAL_GATE"
-"""Environment variable of a part that has to wait: the path of the file with the address."""
+"""Environment variable of a part that has to wait: `PID:PATH`, who opens and where the address will be."""
 LOOK: Final = 0.02
 """Seconds between two looks at a file."""
 _OPEN: Final = "open"
@@ -46,7 +46,7 @@ class Gate:
     @property
     def environment(self) -> Mapping[str, str]:
         """What a part needs to find it."""
-        return {GATE_VARIABLE: str(self._path)}
+        return {GATE_VARIABLE: f"{os.getpid()}:{self._path}"}
 
     def announce(self, api_url: str) -> None:
         """Say where the server is: parts may connect, and no more."""
@@ -70,32 +70,31 @@ def await_server(environ: MutableMapping[str, str] = os.environ) -> None:
 
     Ends the process when whoever would announce it has gone.
     """
-    if GATE_VARIABLE not in environ:
+    if (path := _path(environ)) is None:
         return
-    path, parent = Path(environ[GATE_VARIABLE]), os.getppid()
     while not path.exists():
-        _end_without(parent)
+        _end_without_opener(environ)
         time.sleep(LOOK)
     environ["PREFECT_API_URL"] = path.read_text("utf-8")
 
 
 def is_open(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether this part may begin; it may where there is no gate."""
-    return GATE_VARIABLE not in environ or _mark(Path(environ[GATE_VARIABLE]), _OPEN).exists()
+    path = _path(environ)
+    return path is None or _mark(path, _OPEN).exists()
 
 
 async def opened() -> None:
     """Return once this part may begin. Ends the process when whoever would open the gate has gone."""
-    parent = os.getppid()
     while not is_open():
-        _end_without(parent)
+        _end_without_opener(os.environ)
         await asyncio.sleep(LOOK)
 
 
 def say_at_work(part: str, environ: Mapping[str, str] = os.environ) -> None:
     """Tell whoever opened the gate that the part does its work now."""
-    if GATE_VARIABLE in environ:
-        _write(_mark(Path(environ[GATE_VARIABLE]), part), str(os.getpid()))
+    if (path := _path(environ)) is not None:
+        _write(_mark(path, part), str(os.getpid()))
 
 
 def gated_command(module: str, *arguments: str) -> list[str]:
@@ -103,8 +102,16 @@ def gated_command(module: str, *arguments: str) -> list[str]:
     return module_command("vidra.engine.lifecycle.gate", module, *arguments)
 
 
-def _end_without(parent: int) -> None:
-    if os.getppid() != parent:
+def _path(environ: Mapping[str, str]) -> Path | None:
+    told = environ.get(GATE_VARIABLE)
+    return None if told is None else Path(told.partition(":")[2])
+
+
+def _end_without_opener(environ: Mapping[str, str]) -> None:
+    """End this process if the other has gone; where kernels see to that, they did so before."""
+    try:
+        os.kill(int(environ[GATE_VARIABLE].partition(":")[0]), 0)
+    except ProcessLookupError:
         sys.exit(1)
 
 
