@@ -9,7 +9,15 @@ import sys
 import benchmarks
 from benchmarks.figures import show
 
-NOT_BENCHMARKS = {"__main__", "connection_round", "expanding", "figures", "processes", "ytdl_sub"}
+NOT_BENCHMARKS = {
+    "__main__",
+    "api_event",
+    "connection_round",
+    "expanding",
+    "figures",
+    "processes",
+    "ytdl_sub",
+}
 
 
 def main(names: list[str]) -> int:

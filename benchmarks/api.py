@@ -19,8 +19,8 @@ import httpx
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks.api_event import cost_of_an_event
 from benchmarks.figures import Figure, median_seconds
-from benchmarks.processes import exact_cpu_seconds
 from tests.api.filling import add_job, add_list, entries_of
 from tests.api.serving import free_port
 from tests.cli.shell import Shell
@@ -30,10 +30,8 @@ from vidra.state import State, open_state
 from vidra.state.interface import EntryStatus, JobKind, JobProgress, JobStatus, LogLine
 
 TOKEN = "benchmark-token-0123456789-0123456789-0123456789"  # noqa: S105 - of a server that lives for a minute
-SOCKETS, READERS, LISTENERS, JOBS = 500, 200, 100, 1000
+SOCKETS, READERS, JOBS = 500, 200, 1000
 STATES = 20
-TICKS = 40
-"""Progress events whose cost is measured."""
 WHOLE = 8
 """Jobs given to a whole engine; the first one warms it up and does not count."""
 Measure = Callable[[str, Path, psutil.Process], Awaitable[list[Figure]]]
@@ -69,7 +67,11 @@ def _client(base: str) -> httpx.Client:
 
 
 def _socket(base: str, path: str) -> connect:
-    return connect(f"{base.replace('http', 'ws')}{path}?token={TOKEN}", max_size=None, max_queue=None)
+    return connect(_address(base, path), max_size=None, max_queue=None)
+
+
+def _address(base: str, path: str) -> str:
+    return f"{base.replace('http', 'ws')}{path}?token={TOKEN}"
 
 
 async def _few(base: str, folder: Path, process: psutil.Process) -> list[Figure]:
@@ -88,7 +90,7 @@ async def _few(base: str, folder: Path, process: psutil.Process) -> list[Figure]
         figures.append(
             Figure(name=f"GET /api/jobs with {JOBS} jobs", ours=seconds * 1000, unit="ms", target=60)
         )
-        figures.append(await _tick_cost(base, state, process))
+        figures.append(await cost_of_an_event(_address(base, "/ws/jobs/ticking"), state, process))
         figures.append(await _long_list(base, state))
     return figures
 
@@ -110,40 +112,6 @@ async def _first_event(base: str) -> Figure:
     return Figure(
         name="POST a job to the first event", ours=statistics.median(samples) * 1000, unit="ms", target=150
     )
-
-
-async def _tick_cost(base: str, state: State, process: psutil.Process) -> Figure:
-    """Return the shim's CPU for one progress event to all listeners, the idle CPU taken off."""
-    add_job(state, "ticking", kind=JobKind.VIDEO)
-    sockets = [await _socket(base, "/ws/jobs/ticking") for _ in range(LISTENERS)]
-    readers = [asyncio.create_task(_count(socket, "progress")) for socket in sockets]
-    await asyncio.sleep(1)
-    idle = await _cpu_over(process, 4.0)
-    began, cpu = time.perf_counter(), exact_cpu_seconds(process.pid)
-    for number in range(TICKS):
-        await asyncio.to_thread(
-            state.jobs.set_progress, "ticking", JobProgress(percent=number / 1, stage="downloading")
-        )
-        await asyncio.sleep(0.3)
-    took, used = time.perf_counter() - began, exact_cpu_seconds(process.pid) - cpu
-    for socket in sockets:
-        await socket.close()
-    told = statistics.median([await reader for reader in readers])
-    cost = max(0.0, used - idle * took) / max(1, told)
-    print(f"  {told:g} events told, {100 * idle:.1f} % idle", flush=True)
-    return Figure(
-        name=f"CPU of one progress event, {LISTENERS} listeners", ours=cost * 1000, unit="ms", target=1
-    )
-
-
-async def _cpu_over(process: psutil.Process, seconds: float) -> float:
-    before = exact_cpu_seconds(process.pid)
-    await asyncio.sleep(seconds)
-    return (exact_cpu_seconds(process.pid) - before) / seconds
-
-
-async def _count(socket: ClientConnection, event: str) -> int:
-    return sum([json.loads(text)["event"] == event async for text in socket])
 
 
 async def _long_list(base: str, state: State) -> Figure:

@@ -124,9 +124,13 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def write_frame(self, frame: bytes) -> bool:
-        """Write the frame now, if nothing is in its way; return whether it was written."""
-        closed = self.close_sent or self.disconnected or self.transport.is_closing()
-        if closed or not self.handshake_complete or not self.writable.is_set() or len(frame) > LARGEST_WRITE:
+        """Write frames now, if nothing is in their way; return whether they were. For after the handshake."""
+        if (
+            self.close_sent
+            or not self.writable.is_set()
+            or self.transport.is_closing()
+            or len(frame) > LARGEST_WRITE
+        ):
             return False
         self.transport.write(frame)
         return True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from .files import StateFiles
 from .frame import CRC_DIGITS, Frame, scan
@@ -26,7 +27,7 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         files = StateFiles(snapshot=path)
         # Made once: naming the file takes longer than looking at it.
-        self._journal, self._previous = files.journal, files.previous_journal
+        self._journal, self._previous = os.fspath(files.journal), files.previous_journal
         self._inode: int | None = None
         self._offset = 0
         self._at: tuple[str, int] = ("", 0)
@@ -62,7 +63,7 @@ class JournalReader:
         seen = (found.st_size, found.st_mtime_ns)
         if seen == self._seen:
             return ()
-        with self._journal.open("rb") as file:
+        with FileIO(self._journal) as file:  # read to its end at once: a buffer is of no use
             if os.fstat(file.fileno()).st_ino != self._inode or not self._holds_last(file):
                 return None
             file.seek(self._offset)
@@ -71,7 +72,7 @@ class JournalReader:
         self._seen = seen
         return scanned.frames
 
-    def _holds_last(self, file: BinaryIO) -> bool:
+    def _holds_last(self, file: FileIO) -> bool:
         """Return whether our last frame is there: a later file may have the number of a deleted one."""
         if self._last is None:
             return True
@@ -91,7 +92,7 @@ class JournalReader:
         self._inode, self._offset, self._at = None, 0, ("", 0)
         self._last = self._seen = None
         try:
-            with self._journal.open("rb") as file:
+            with FileIO(self._journal) as file:
                 self._inode = os.fstat(file.fileno()).st_ino
                 found = scan(file.read())
         except FileNotFoundError:
@@ -142,10 +143,13 @@ class JournalFeed(FeedOf[Item]):
         """Return what came after the cursor."""
         known = {name: (origin, seq) for name, origin, seq in cursor.positions}
         changes: list[Item] = []
-        reset = False
+        reset = moved = False
         for name, reader in self._readers.items():
-            frames, missing = reader.since(*known.get(name, ("?", 0)))
-            reset = reset or missing
+            place = known.get(name, ("?", 0))
+            frames, missing = reader.since(*place)
+            reset, moved = reset or missing, moved or reader.at != place
             changes += [change for frame in frames for change in self._translate[name](frame)]
+        if not moved and not reset:
+            return BatchOf(changes=(), cursor=cursor)
         behind = Cursor(positions=tuple((name, *reader.at) for name, reader in self._readers.items()))
         return BatchOf(changes=() if reset else changes, cursor=behind, reset=reset)

@@ -22,6 +22,7 @@ from vidra.api.interface import RUN_OVER, RunNotFound
 from vidra.api.refusals import GENERIC
 from vidra.api.services import Services
 from vidra.api.streams.message import Ending, Message, connected
+from vidra.api.streams.outlet import Outlet
 from vidra.api.streams.place import Place
 from vidra.api.streams.sending import DIRECT, speak
 from vidra.api.streams.subscriber import Subscriber
@@ -92,7 +93,7 @@ async def _events(
                 yield part
             write = scope.get("extensions", {}).get(DIRECT)
             if write is not None:
-                subscriber.write_directly(write, SSE)
+                subscriber.outlet = Outlet(write, SSE)
             async for part in taken(subscriber, lambda: topic.cursor):
                 yield part
         finally:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import islice
+from typing import Final
 
 from vidra.api.streams.backlog import Backlog
 from vidra.api.streams.message import Ending, Form, Message
+from vidra.api.streams.outlet import Outlet
 from vidra.api.streams.pump import Pump
 from vidra.api.streams.subscriber import QUEUE_BYTES, QUEUE_LIMIT, Subscriber
+
+AT_ONCE: Final = 25
+"""Subscribers that are written to between two looks at the clock: some 0.3 ms."""
 
 
 class Audience:
@@ -21,11 +27,11 @@ class Audience:
 
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
-        self._together: dict[Subscriber, None] = {}
+        self._together: dict[Subscriber, Outlet] = {}
         self._apart: dict[Subscriber, None] = {}
         self._waiting = Backlog()
         self._batch: Sequence[Message] = ()
-        self._unwritten: dict[Subscriber, None] = {}
+        self._unwritten: dict[Subscriber, Outlet] = {}
         """Those of `_together` who have not been written the batch yet."""
         self._joined: dict[Form, bytes] = {}
 
@@ -39,8 +45,9 @@ class Audience:
 
     def discard(self, subscriber: Subscriber) -> None:
         """Let somebody go, who need not hear what waits."""
-        for group in (self._together, self._apart, self._unwritten):
-            group.pop(subscriber, None)
+        self._together.pop(subscriber, None)
+        self._unwritten.pop(subscriber, None)
+        self._apart.pop(subscriber, None)
         subscriber.company = None
 
     def tell(self, message: Message) -> None:
@@ -66,14 +73,13 @@ class Audience:
         """Write what waits, until that moment (of `time.perf_counter`); the rest with a later turn."""
         if not self._unwritten:
             self._begin()
-        while self._unwritten:
-            subscriber, _ = self._unwritten.popitem()
-            form = subscriber.form
-            if form is None or not subscriber.write(self._bytes_for(form)):
-                self._unwritten[subscriber] = None
-                self.set_apart(subscriber)
-            if time.perf_counter() > until:
-                break
+        while self._unwritten and time.perf_counter() < until:
+            for subscriber, outlet in tuple(islice(self._unwritten.items(), AT_ONCE)):
+                # Nothing of the subscriber itself is looked at: a hundred of them are not in the CPU's cache.
+                if outlet.takes(self._bytes_for(outlet.form)):
+                    del self._unwritten[subscriber]
+                else:
+                    self.set_apart(subscriber)
         if self._unwritten or self._waiting:
             self._pump.add(self)
 
@@ -97,10 +103,11 @@ class Audience:
         """Tell those together again who have nothing of their own to hear; not amid what others wait for."""
         if self._waiting or self._unwritten:
             return
-        for subscriber in [one for one in self._apart if one.keeps_up]:
-            del self._apart[subscriber]
-            self._together[subscriber] = None
-            subscriber.company = self
+        for subscriber in tuple(self._apart):
+            if subscriber.outlet is not None and subscriber.keeps_up:
+                del self._apart[subscriber]
+                self._together[subscriber] = subscriber.outlet
+                subscriber.company = self
 
     def _scatter(self) -> None:
         for subscriber in tuple(self._together):

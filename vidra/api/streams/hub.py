@@ -71,33 +71,31 @@ class Hub:
         return [room for room in rooms if len(room.audience)]
 
     async def run(self) -> None:
-        """Keep the topics moving, and what they tell, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._pump.run(), name="pump")
-            tasks.create_task(self._follow(), name="hub")
-
-    async def _follow(self) -> None:
+        """Keep the topics moving until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             for topic in list(self._topics.values()):
-                self._advance(topic, loop.time())
-                await asyncio.sleep(0)  # a topic may have had much to tell: others have a turn
-            try:
-                # Without listeners there is nothing to look at until one comes.
-                await asyncio.wait_for(self._nudge.wait(), POLL_S if self._topics else None)
-            except TimeoutError:
-                continue
+                if self._advance(topic, loop.time()):
+                    await asyncio.sleep(0)  # it may have had much to tell: others have a turn
+            # Without listeners there is nothing to look at until one comes, who nudges us.
+            due = loop.call_later(POLL_S, self._nudge.set) if self._topics else None
+            await self._nudge.wait()
             self._nudge.clear()
+            if due is not None:
+                due.cancel()
 
-    def _advance(self, topic: Topic, now: float) -> None:
+    def _advance(self, topic: Topic, now: float) -> bool:
+        """Move the topic; return whether there was anything new."""
+        news = True
         try:
-            topic.advance()
+            news = topic.advance()
             for room in topic.rooms.values():
                 room.tick(now)
         except Exception:  # noqa: BLE001 - the edge of a topic: logged, its listeners told to come back, others unharmed
             log.error("changes cannot be followed:\n%s", redact(traceback.format_exc()))  # noqa: TRY400 - redacted first
             for room in topic.rooms.values():
                 room.audience.end(Ending.TOO_SLOW)
+        return news
 
     async def _entered(
         self, job_id: str | None, kind: type[AnyRoom], make: Callable[[Topic], AnyRoom]

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from starlette.types import Receive, Scope, Send
 
 from vidra.api.streams.message import Ending, Message
+from vidra.api.streams.outlet import Outlet
 from vidra.api.streams.subscriber import Subscriber
 
 SEND_S: Final = 10.0
@@ -80,7 +81,7 @@ async def _converse(
     write = scope.get("extensions", {}).get(DIRECT)
     text, form = _EVENTS if with_places else _TEXTS
     if write is not None:
-        subscriber.write_directly(write, form)
+        subscriber.outlet = Outlet(write, form)
     sender = asyncio.create_task(_send_all(send, subscriber, first, text))
     reader = asyncio.create_task(_read_all(receive))
     try:

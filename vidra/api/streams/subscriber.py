@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from vidra.api.streams.backlog import Backlog
-from vidra.api.streams.message import Ending, Form, Message
+from vidra.api.streams.message import Ending, Message
+from vidra.api.streams.outlet import Outlet
 from vidra.api.streams.pump import Pump
-from vidra.redaction import redact
-
-log = logging.getLogger(__name__)
 
 QUEUE_LIMIT: Final = 256
 """Messages that may wait for a listener that does not take any."""
@@ -52,9 +48,8 @@ class Subscriber:
         self._moved_at = 0.0
         self._waiting = Backlog()
         self._news = asyncio.Event()
-        self._write: Callable[[bytes], bool] | None = None
-        self.form: Form | None = None
-        """How messages become the bytes that are written past the sender; None if they cannot be."""
+        self.outlet: Outlet | None = None
+        """The way past the sender, for while that has nothing to do; None if there is none."""
         self._idle = False
         self._cut: Callable[[], object] | None = None
         self._cutting: asyncio.TimerHandle | None = None
@@ -69,8 +64,8 @@ class Subscriber:
 
     @property
     def keeps_up(self) -> bool:
-        """Whether it has nothing of its own to take, and can be written to past its sender."""
-        return self._idle and self.form is not None and not self._waiting and self.ending is None
+        """Whether it has nothing of its own to take, and is there to be told more."""
+        return self._idle and not self._waiting and self.ending is None
 
     def offer(self, message: Message) -> None:
         """Queue the message. A listener whose queue is full is ended: it can resume by its place."""
@@ -85,29 +80,18 @@ class Subscriber:
             self.end(Ending.TOO_SLOW)
             return
         self._waiting.add(message)
-        if self._idle and self.form is not None and self._pump is not None:
+        if self._idle and self.outlet is not None and self._pump is not None:
             self._pump.add(self)
         else:
             self._news.set()
 
-    def write_directly(self, write: Callable[[bytes], bool], form: Form) -> None:
-        """Hand bytes to `write` while the sender has nothing left to do; it returns False when it cannot."""
-        self._write, self.form = write, form
-
-    def write(self, data: bytes) -> bool:
-        """Write past the sender; return False if that has to do it."""
-        try:
-            return self._write is not None and self._write(data)
-        except Exception:  # noqa: BLE001 - the edge of one listener: logged, its sender finds out, others go on
-            log.error("a listener cannot be written to:\n%s", redact(traceback.format_exc()))  # noqa: TRY400 - redacted first
-            return False
-
     def flush(self, until: float) -> None:
         """Write what waits past the sender if that is idle; otherwise leave it to the sender."""
         del until  # one write
-        if not self._waiting:
+        out = self.outlet
+        if not self._waiting or out is None:
             return
-        if self._idle and self.form is not None and self.write(b"".join(map(self.form, self._waiting))):
+        if self._idle and out.takes(b"".join(map(out.form, self._waiting))):
             self.forget()
         else:
             self._news.set()
