@@ -134,7 +134,7 @@ def test_a_stop_kills_ffmpeg(studio: Studio, tmp_path: Path) -> None:
         waker = threading.Thread(target=wake)
         waker.start()
         with pytest.raises(Cancelled):
-            studio.download("v/vid001.html", stop=stop, embed_metadata=True)
+            studio.download("v/vid001.html", stop=stop, embed_metadata=True, remux_video="mkv")
         waker.join()
     find_ffmpeg.cache_clear()
     assert not sleeping_children()

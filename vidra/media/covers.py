@@ -73,19 +73,6 @@ class EmbedCoverPP(_EmbedThumbnailPP):  # type: ignore[misc]  # yt-dlp ships no 
         return done
 
 
-def use_own_covers(ydl: Foreign) -> None:
-    """Put our step in the place of yt-dlp's, wherever the options asked for it."""
-    for steps in ydl._pps.values():  # noqa: SLF001 - yt-dlp offers no other way to replace a step
-        steps[:] = [_replaced(ydl, step) if type(step) is EmbedThumbnailPP else step for step in steps]
-
-
-def _replaced(ydl: Foreign, step: Foreign) -> EmbedCoverPP:
-    ours = EmbedCoverPP(ydl, already_have_thumbnail=step._already_have_thumbnail)  # noqa: SLF001 - as above
-    for hook in step._progress_hooks:  # noqa: SLF001 - as above
-        ours.add_progress_hook(hook)
-    return ours
-
-
 def _picture(info: dict[str, Any]) -> Path | None:
     """Return the best picture on disk; yt-dlp sorts them best last."""
     paths = [Path(p["filepath"]) for p in info.get("thumbnails") or () if p.get("filepath")]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import Final
 
-_LARGEST_MOOV: Final = 64 * 1024 * 1024
+LARGEST_MOOV: Final = 64 * 1024 * 1024
+"""Bytes; a larger index is not read."""
 _VIDEO, _AUDIO = b"vide", b"soun"
 
 
@@ -29,8 +30,12 @@ class Contents:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Box:
+class Box:
+    """One box of a file."""
+
     kind: bytes
+    head: int
+    """Where its header begins."""
     start: int
     """Of the payload."""
     end: int
@@ -40,25 +45,25 @@ class _Box:
 def read_mp4(file: BufferedReader) -> Contents | None:
     """Return the contents; None if this is no MP4, or one whose index is missing."""
     size = os.fstat(file.fileno()).st_size
-    boxes = list(_boxes(file, 0, size))
-    moov = next((box for box in boxes if box.kind == b"moov"), None)
+    found = list(boxes(file, 0, size))
+    moov = next((box for box in found if box.kind == b"moov"), None)
     if (
-        not boxes
-        or boxes[0].kind not in {b"ftyp", b"moov", b"styp", b"wide", b"free", b"mdat"}
+        not found
+        or found[0].kind not in {b"ftyp", b"moov", b"styp", b"wide", b"free", b"mdat"}
         or moov is None
     ):
         return None
     handlers = {kind for trak in _inside(file, moov, b"trak") for kind in _handlers(file, trak)}
-    fragments = any(box.kind == b"moof" for box in boxes)
+    fragments = any(box.kind == b"moof" for box in found)
     return Contents(
         duration=_fragmented_duration(file, moov) if fragments else _duration(file, moov),
         has_video=_VIDEO in handlers,
         has_audio=_AUDIO in handlers,
-        missing=max(0, max(box.end for box in boxes) - size),
+        missing=max(0, max(box.end for box in found) - size),
     )
 
 
-def _boxes(file: BufferedReader, start: int, end: int) -> Iterator[_Box]:
+def boxes(file: BufferedReader, start: int, end: int) -> Iterator[Box]:
     """Walk sibling boxes; stops at what is no box header."""
     while start + 8 <= end:
         file.seek(start)
@@ -72,24 +77,24 @@ def _boxes(file: BufferedReader, start: int, end: int) -> Iterator[_Box]:
         stop = end if length == 0 else start + length
         if stop < payload or not all(32 <= byte < 127 or byte == 0xA9 for byte in kind):
             return
-        yield _Box(kind=kind, start=payload, end=stop)
+        yield Box(kind=kind, head=start, start=payload, end=stop)
         start = stop
 
 
-def _inside(file: BufferedReader, box: _Box, kind: bytes) -> list[_Box]:
-    if box.end - box.start > _LARGEST_MOOV:
+def _inside(file: BufferedReader, box: Box, kind: bytes) -> list[Box]:
+    if box.end - box.start > LARGEST_MOOV:
         return []
-    return [child for child in _boxes(file, box.start, box.end) if child.kind == kind]
+    return [child for child in boxes(file, box.start, box.end) if child.kind == kind]
 
 
-def _handlers(file: BufferedReader, trak: _Box) -> Iterator[bytes]:
+def _handlers(file: BufferedReader, trak: Box) -> Iterator[bytes]:
     for mdia in _inside(file, trak, b"mdia"):
         for hdlr in _inside(file, mdia, b"hdlr"):
             file.seek(hdlr.start + 8)
             yield file.read(4)
 
 
-def _duration(file: BufferedReader, moov: _Box) -> float | None:
+def _duration(file: BufferedReader, moov: Box) -> float | None:
     for mvhd in _inside(file, moov, b"mvhd"):
         file.seek(mvhd.start)
         body = file.read(32)
@@ -102,7 +107,7 @@ def _duration(file: BufferedReader, moov: _Box) -> float | None:
     return None
 
 
-def _fragmented_duration(file: BufferedReader, moov: _Box) -> float | None:
+def _fragmented_duration(file: BufferedReader, moov: Box) -> float | None:
     """`mehd` carries what `mvhd` leaves at zero in a fragmented file, if its writer knew."""
     whole = _duration(file, moov)
     if whole:
@@ -117,7 +122,7 @@ def _fragmented_duration(file: BufferedReader, moov: _Box) -> float | None:
     return None
 
 
-def _timescale(file: BufferedReader, moov: _Box) -> int:
+def _timescale(file: BufferedReader, moov: Box) -> int:
     for mvhd in _inside(file, moov, b"mvhd"):
         file.seek(mvhd.start)
         body = file.read(32)
