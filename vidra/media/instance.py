@@ -20,15 +20,18 @@ from yt_dlp.networking.exceptions import HTTPError
 
 from vidra.errors import Missing, Refused, TryLater, VidraError
 from vidra.media.addresses import NetworkPolicy
-from vidra.media.covers import use_own_covers
 from vidra.media.failures import Phase, by_status, retry_after
 from vidra.media.foreign import Foreign
+from vidra.media.generic import LeanGenericIE
 from vidra.media.head_start import HeadStart
 from vidra.media.interface import StopSignal
 from vidra.media.interruption import Interrupter, WatchfulGuard
 from vidra.media.origin import Origin, Validators
 from vidra.media.probing import probe_without_ffprobe
 from vidra.media.progress import ProgressMeter
+from vidra.media.quiet import hush_progress
+from vidra.media.steps import use_own_steps
+from vidra.media.suitable import first_suitable
 from vidra.media.transport import attach_guard
 from vidra.media.verification import check_arrival
 
@@ -76,9 +79,13 @@ def default_extractors() -> tuple[Foreign, ...]:
 class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
     """yt-dlp as one media session uses it; one thread at a time."""
 
+    is_hushed = True
+    """Progress is told by hooks only."""
+
     def __init__(
         self, params: Mapping[str, Any], *, network: NetworkPolicy, interrupter: Interrupter
     ) -> None:
+        hush_progress()
         plugin_dirs.value = []  # code from a user's plugin folder does not run here (SEC-05)
         self.interrupter = interrupter
         self.absent_pictures: set[str] = set()
@@ -89,7 +96,7 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         pauses = {"http": self._breathe, "fragment": self._breathe}
         given = {"retry_sleep_functions": pauses, **params}
         super().__init__(given, auto_init="no_verbose_header")
-        use_own_covers(self)
+        use_own_steps(self)
         probe_without_ffprobe(self)
         guard = attach_guard(self, network)
         watchful = WatchfulGuard(policy=guard.policy, resolver=guard.resolver, interrupter=interrupter)
@@ -137,6 +144,14 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
         for extractor in default_extractors():
             self.add_info_extractor(extractor)
 
+    def extract_info(
+        self, url: str, download: bool = True, ie_key: str | None = None, **more: Any
+    ) -> Foreign:
+        """Do as yt-dlp does, having found the extractor more quickly."""
+        if not ie_key and not more.get("force_generic_extractor"):
+            ie_key = first_suitable(self._ies, url)
+        return super().extract_info(url, download, ie_key, **more)
+
     @property
     def extractor_at_work(self) -> str | None:
         """Name of the extractor that was asked last; for saying whose code crashed."""
@@ -145,7 +160,14 @@ class Instance(_YoutubeDL):  # type: ignore[misc]  # yt-dlp ships no types
     def get_info_extractor(self, ie_key: str) -> Foreign:
         """Return an extractor, and remember that it is its turn."""
         self._last_extractor = ie_key
+        if ie_key == "Generic" and isinstance(self._ies.get(ie_key), type):
+            self.add_info_extractor(LeanGenericIE())
         return super().get_info_extractor(ie_key)
+
+    def _forceprint(self, key: str, info_dict: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Print nothing: no option asks for it, and yt-dlp would make tables and names all the same."""
+        del key
+        return None if info_dict is None else dict(info_dict)
 
     def save_cookies(self) -> None:
         """Leave the owner's cookie file as it is; yt-dlp would rewrite it with what this session got."""

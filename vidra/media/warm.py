@@ -9,9 +9,11 @@ from yt_dlp.extractor import list_extractor_classes
 
 from vidra.media.ffmpeg import find_ffmpeg
 from vidra.media.foreign import Foreign
+from vidra.media.generic import finds_embeds
 from vidra.media.grammar import grammar
 from vidra.media.guarded_http import shared_tls_context
 from vidra.media.instance import default_extractors
+from vidra.media.suitable import mark_of
 from vidra.media.versions import yt_dlp_version
 
 _NOWHERE = "https://vidra.invalid/"
@@ -33,6 +35,7 @@ def warm_up() -> None:
     extractors: Foreign = list_extractor_classes()
     for extractor in extractors:
         extractor.suitable(_NOWHERE)
+        mark_of(extractor)
     _read_pages()
     find_ffmpeg()
     shared_tls_context(verify=True, legacy=False, certifi=True)
@@ -48,6 +51,16 @@ def _read_pages() -> None:
     reader = maker({"quiet": True, "no_warnings": True, "cachedir": False}, auto_init=False)
     for extractor in default_extractors():
         reader.add_info_extractor(extractor)
+        finds_embeds(extractor)
+        _forget_examples(extractor)
     generic = reader.get_info_extractor("Generic")
     for page in _PAGES:
         list(generic._extract_embeds(_NOWHERE, page))  # noqa: SLF001 - no method of yt-dlp's does it without asking the network
+
+
+def _forget_examples(extractor: Foreign) -> None:
+    """Let go of the extractor's test cases: 6 MB in all, in every run that is forked."""
+    real: Foreign = getattr(extractor, "real_class", extractor)
+    for name in ("_TEST", "_TESTS", "_WEBPAGE_TESTS"):
+        if name in vars(real):
+            setattr(real, name, ())
