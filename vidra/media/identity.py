@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +50,27 @@ class Identity:
 
 
 def _unique_id_of(media: Path) -> tuple[str, str] | None:
+    path = f"{os.path.splitext(media)[0]}.nfo"  # noqa: PTH122 - asked of every file of a day, for each new one
     try:
-        return read_unique_id(media.with_name(f"{media.stem}.nfo").read_bytes())
+        found = os.stat(path)  # noqa: PTH116 - as above
+        return _unique_id_in(path, found.st_mtime_ns, found.st_size)
     except OSError:
         return None
 
 
+@lru_cache(maxsize=4096)
+def _unique_id_in(path: str, changed: int, size: int) -> tuple[str, str] | None:
+    """Return the id in the file as it is at that time; a day of many items is not read anew for each."""
+    del changed, size
+    return read_unique_id(Path(path).read_bytes())
+
+
 def _notes_of(media: Path) -> dict[str, Any] | None:
-    notes = media.with_name(f"{media.stem}.info.json")
+    notes = f"{os.path.splitext(media)[0]}.info.json"  # noqa: PTH122 - as below
     try:
-        if notes.stat().st_size > _LARGEST_NOTES:
+        if os.stat(notes).st_size > _LARGEST_NOTES:  # noqa: PTH116 - as below
             return None
-        read = json.loads(notes.read_bytes())
+        read = json.loads(Path(notes).read_bytes())
     except (OSError, ValueError):
         return None
     return read if isinstance(read, dict) else None
