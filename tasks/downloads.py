@@ -1,10 +1,11 @@
-"""Downloads a job's entries side by side, each as a Prefect task of its own."""
+"""Downloads a job's entries side by side; each is a Prefect task, unless a subscription wants them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from prefect import task
@@ -12,7 +13,7 @@ from prefect import task
 from tasks.artifacts import publish_downloads
 from tasks.job_work import JobWork
 from tasks.refresh import announce_downloads
-from tasks.retry_policy import retry_policy
+from tasks.retry_policy import retry_policy, tried_again
 from tasks.tmdb_notes import add_notes
 from vidra.errors import Cancelled, LeftOut, MediaError, Refused, SitePaused
 from vidra.media.interface import DownloadedMedia, LogLevel
@@ -24,7 +25,12 @@ WAIT_FOR_TWIN: Final = 0.5
 
 @task(name="download entry", task_run_name="download {entry.title}")
 async def download_entry(work: JobWork, entry: Entry) -> DownloadedMedia:
-    """Download, verify and deliver one entry. Raises the media room's errors; `TryLater` is retried.
+    """Download, verify and deliver one entry. Raises the media room's errors; `TryLater` is retried."""
+    return await _download_in_turn(work, entry)
+
+
+async def _download_in_turn(work: JobWork, entry: Entry) -> DownloadedMedia:
+    """Download, verify and deliver one entry. Raises the media room's errors.
 
     Waits for a slot of the site first; that time does not count as the entry's.
     """
@@ -72,11 +78,10 @@ async def download_entries(work: JobWork, *, slots: asyncio.Semaphore | None = N
 
 async def _download_alone(work: JobWork, entry: Entry, slots: asyncio.Semaphore) -> None:
     """Download one entry; its failure is recorded and stays its own."""
-    run = download_entry.with_options(**retry_policy(work.settings.downloads))
 
     async def download() -> DownloadedMedia:
         work.reporter.started(entry)
-        return await run(work, entry)
+        return await _tried(work, entry)
 
     async with slots, _alone_with(work, entry):
         if work.has_failed_enough() or work.take_over(entry):
@@ -98,6 +103,14 @@ async def _download_alone(work: JobWork, entry: Entry, slots: asyncio.Semaphore)
             work.record_failure(entry, error)
         else:
             work.record(entry, media)
+
+
+async def _tried(work: JobWork, entry: Entry) -> DownloadedMedia:
+    """Download the entry, tried again as the settings say; as a task unless a subscription wants it."""
+    settings = work.settings.downloads
+    if work.job.subscription is None:
+        return await download_entry.with_options(**retry_policy(settings))(work, entry)
+    return await tried_again(partial(_download_in_turn, work, entry), settings)
 
 
 @asynccontextmanager

@@ -256,6 +256,7 @@ class JobWork:
         self.sessions.close()
         if self._known_sessions is not None:
             self._known_sessions.close()
+        self.reporter.flush()
         self._book.close()
         self.politeness.close()
         self.ledger.close()
@@ -273,6 +274,7 @@ class JobWork:
         return first or "unknown error" if failed == 1 else f"all {failed} entries failed; the first: {first}"
 
     def _end(self, status: JobStatus, error: str | None, *, resume_at: str | None = None) -> None:
+        self.reporter.flush()  # whoever hears of the end finds everything told before
         done = [entry for entry in self.entries() if entry.status is EntryStatus.COMPLETED]
         single = done[0].main_file if self.job.kind is JobKind.VIDEO and done else None
         self.job = self.state.jobs.transition(
@@ -300,7 +302,9 @@ class JobWork:
         keep([notice], self.settings)
 
     def _log(self, level: LogLevel, message: str) -> None:
-        self.reporter.log(level, message, entry=getattr(self._at_work, "entry", None))
+        """Store what yt-dlp says; a subscription's run log gets what a person should look at."""
+        tells_run = self.job.subscription is None or level in {LogLevel.WARNING, LogLevel.ERROR}
+        self.reporter.log(level, message, entry=getattr(self._at_work, "entry", None), tells_run=tells_run)
 
     def _open_session(self, options: MediaOptions | None = None) -> MediaSession:
         return MediaSession(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tasks.outbox import Outbox
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.errors import SitePaused, VidraError
 from vidra.media.interface import DownloadedMedia, LogLevel, Progress, Stage
@@ -50,6 +51,7 @@ class JobReporter:
     ) -> None:
         self._state, self._job_id, self._logger, self._clock = state, job_id, run_logger, clock
         self._entries = state.entries(job_id)
+        self._outbox = Outbox(state, job_id, clock=clock)
         self._lock = threading.Lock()
         self._percent: dict[int, float] = {}
         self._last_tick: dict[int, tuple[float, Stage]] = {}
@@ -64,12 +66,12 @@ class JobReporter:
 
     def stage(self, stage: Stage, message: str) -> None:
         """Say what the job as a whole is doing."""
-        self._state.jobs.set_progress(
-            self._job_id, JobProgress(stage=stage, stage_name=stage, message=message, percent=0.0)
-        )
+        self._outbox.set_figures(JobProgress(stage=stage, stage_name=stage, message=message, percent=0.0))
 
-    def log(self, level: LogLevel, message: str, *, entry: Entry | None = None) -> None:
-        """Store the line with the job and hand it to Prefect's run log."""
+    def log(
+        self, level: LogLevel, message: str, *, entry: Entry | None = None, tells_run: bool = True
+    ) -> None:
+        """Store the line with the job, and hand it to Prefect's run log unless that is not to be told."""
         text = redact(message)
         line = LogLine(
             timestamp=iso(self._clock.now()),
@@ -78,8 +80,9 @@ class JobReporter:
             playlist_index=entry.index if entry else None,
             playlist_entry_id=entry.entry_id if entry else None,
         )
-        self._state.logs.append(self._job_id, [line])
-        self._logger.log(_PREFECT_LEVELS[level], "%s%s", f"[{entry.index}] " if entry else "", text)
+        self._outbox.add_line(line)
+        if tells_run:
+            self._logger.log(_PREFECT_LEVELS[level], "%s%s", f"[{entry.index}] " if entry else "", text)
 
     def tick(self, entry: Entry, progress: Progress) -> None:
         """Store an entry's figures and the job's, unless the last ones are younger than a tick."""
@@ -91,15 +94,18 @@ class JobReporter:
                 return
             self._last_tick[entry.index] = (now, progress.stage)
         figures = _figures(progress)
-        self._entries.update(entry.index, durable=False, progress=figures)
-        self._store_job_progress(entry, figures)
+        self._store_job_progress(entry, figures, of_entry=figures)
 
     def started(self, entry: Entry) -> None:
         """Mark the entry as being worked on; what an earlier attempt left behind is cleared."""
-        self._entries.update(entry.index, status=EntryStatus.ACTIVE, error=None, error_at=None, progress=None)
+        self._outbox.drop_figures(entry.index)
+        self._entries.update(
+            entry.index, durable=False, status=EntryStatus.ACTIVE, error=None, error_at=None, progress=None
+        )
 
     def waiting(self, entry: Entry, paused: SitePaused) -> None:
         """Say that the entry waits for a site that is left alone; it has not failed."""
+        self._outbox.drop_figures(entry.index)
         self._entries.update(
             entry.index, status=EntryStatus.PENDING, error=redact(str(paused)), progress=None
         )
@@ -107,6 +113,7 @@ class JobReporter:
 
     def completed(self, entry: Entry, media: DownloadedMedia) -> None:
         """Record the verified result of an entry."""
+        self._outbox.drop_figures(entry.index)
         files = (str(media.path), *(str(path) for path in media.sidecars))
         self._entries.update(
             entry.index,
@@ -125,6 +132,7 @@ class JobReporter:
 
     def taken_over(self, entry: Entry, *, main_file: str | None, files: Sequence[str]) -> None:
         """Record that another list had the entry downloaded meanwhile."""
+        self._outbox.drop_figures(entry.index)
         self._entries.update(
             entry.index,
             status=EntryStatus.COMPLETED,
@@ -138,12 +146,17 @@ class JobReporter:
 
     def failed(self, entry: Entry, error: BaseException) -> None:
         """Record why an entry failed; the others go on."""
+        self._outbox.drop_figures(entry.index)
         text = redact(str(error) if isinstance(error, VidraError) else f"unexpected error: {error!r}")
         self._entries.update(
             entry.index, status=EntryStatus.FAILED, error=text, error_at=iso(self._clock.now()), progress=None
         )
         self.log(LogLevel.ERROR, text, entry=entry)
         self._finish_entry(entry, text, self.tally.failed)
+
+    def flush(self) -> None:
+        """Store what still waits to be stored."""
+        self._outbox.flush()
 
     def _finish_entry(self, entry: Entry, message: str, done: set[int]) -> None:
         with self._lock:
@@ -152,7 +165,9 @@ class JobReporter:
             self._last_tick.pop(entry.index, None)
         self._store_job_progress(entry, JobProgress(stage=Stage.COMPLETED, message=message))
 
-    def _store_job_progress(self, entry: Entry, figures: JobProgress) -> None:
+    def _store_job_progress(
+        self, entry: Entry, figures: JobProgress, *, of_entry: JobProgress | None = None
+    ) -> None:
         with self._lock:
             failed = len(self.tally.failed)
             completed = self._done_before + len(self.tally.downloaded) + len(self.tally.taken_over)
@@ -164,7 +179,7 @@ class JobReporter:
                 "failed_items": failed,
                 "current_index": entry.index,
             }
-        self._state.jobs.set_progress(self._job_id, figures.model_copy(update=counts))
+        self._outbox.set_figures(figures.model_copy(update=counts), index=entry.index, entry=of_entry)
 
 
 def _figures(progress: Progress) -> JobProgress:

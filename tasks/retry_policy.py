@@ -1,7 +1,7 @@
 """When something is tried again: for `TryLater` only, backed off, and never before it was told to.
 
-Downloads are Prefect tasks, and Prefect tries them again. Listings are not (ADR-0047), so they go through
-`tried_again`, which keeps the same rules.
+Downloads of jobs are Prefect tasks, and Prefect tries them again. What subscriptions list (ADR-0047) and
+download (ADR-0054) is none and goes through `tried_again`, which keeps the same rules.
 """
 
 from __future__ import annotations
