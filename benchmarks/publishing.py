@@ -65,7 +65,10 @@ def _vidra(config: Path, root: Path, *, items: int) -> None:
     library = root / "library"
     shutil.rmtree(library, ignore_errors=True)
     subprocess.run(
-        vidra_command(config, "subscription", "run", "talks"), check=True, stdout=subprocess.DEVNULL
+        # Each round names another list: without `--yes` the run would rightly ask where the old items went.
+        vidra_command(config, "subscription", "run", "talks", "--yes"),
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
     _check(library, items)
 
