@@ -33,13 +33,13 @@ from tests.site.server import MediaSite, serve
 
 IDLE: Final = 15.0 if SHORT else 60.0
 """Seconds of idling that are measured."""
-STARTS: Final = 3 if SHORT else 7
+STARTS: Final = 3 if SHORT else 5
 """Pairs of starts that count; odd, so that one is in the middle."""
 DOWNLOADS: Final = 3 if SHORT else 5
 
 
 def run() -> list[Figure]:
-    """Measure; takes about three minutes, one with BENCH_SHORT=1."""
+    """Measure; takes about four minutes, one with BENCH_SHORT=1."""
     with serve(media_folder()) as site, tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         config = write_config(root, site)

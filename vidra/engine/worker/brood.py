@@ -73,6 +73,8 @@ class Brood:
             return
         if process.stdin is not None:
             process.stdin.close()
+        if not self._ready.is_set() and process.returncode is None:
+            process.kill()  # it still imports: it has no children, and would hear of its end only afterwards
         try:
             await asyncio.wait_for(process.wait(), STOP_LIMIT)
         except TimeoutError:
