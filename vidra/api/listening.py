@@ -64,8 +64,8 @@ class PatientProtocol(H11Protocol):
         if self.scope is not None:  # the application's task has not begun yet
             extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions |= {DIRECT: self.write_part, CUT: self.transport.abort}
-        if self._is_serving():
-            self._stop_clock()
+        if self._is_serving() or self.transport.get_protocol() is not self:
+            self._stop_clock()  # a WebSocket has another protocol by now; the clock would keep this one alive
         elif self._deadline is None and not self.transport.is_closing():
             self._deadline = self.loop.call_later(self.patience, self._give_up)
 
@@ -92,8 +92,8 @@ class PatientProtocol(H11Protocol):
 
     def _give_up(self) -> None:
         self._deadline = None
-        if not self._is_serving() and self.transport.get_protocol() is self:
-            self.transport.abort()  # a WebSocket has another protocol by now, and its own deadlines
+        if not self._is_serving():
+            self.transport.abort()
 
     def _is_serving(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
