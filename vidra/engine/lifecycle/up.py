@@ -25,23 +25,20 @@ from vidra.engine.jobs.commands import JobCommands
 from vidra.engine.jobs.recovery import Recovery
 from vidra.engine.jobs.starter import PrefectStarter
 from vidra.engine.library.asking import sync_at_start
-from vidra.engine.lifecycle.gate import LOOK, Gate
+from vidra.engine.lifecycle.gate import Gate
 from vidra.engine.lifecycle.parts import (
-    SERVER,
     SHIM,
-    STARTUP_LIMIT,
-    WORKER,
     server_part,
     shim_part,
     worker_part,
 )
+from vidra.engine.lifecycle.readiness import await_work, server_url, shim_url
 from vidra.engine.lifecycle.running import logs_folder, parts_folder
 from vidra.engine.lifecycle.service_manager import told_service_manager
 from vidra.engine.lifecycle.startup_status import Phase, write_status
 from vidra.engine.lifecycle.taking_over import TakingOver
 from vidra.engine.politeness.limits import release_dead_leases
-from vidra.engine.worker.work import AT_WORK
-from vidra.errors import EngineError, EngineStartFailed, VidraError
+from vidra.errors import EngineError, VidraError
 from vidra.settings import Settings, load_secrets
 from vidra.state import open_configured_state
 from vidra.supervisor.interface import BackendEvent, BackendState, StatusChange
@@ -54,8 +51,6 @@ ROUND: Final = 5.0
 """Seconds between two looks for slots that killed runs still hold."""
 TELLING: Final = 15.0
 """Seconds between two looks for notices whose time has come."""
-_UP: Final = frozenset({BackendState.HEALTHY})
-_OVER: Final = frozenset({BackendState.HEALTHY, BackendState.FAILED, BackendState.FOREIGN})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,20 +121,20 @@ async def _start(
     await _begin_parts(stack, supervisor, settings, {**environment, **gate.environment})
     async with TakingOver(environment, settings, shared=not with_server) as taking_over:
         if with_server:
-            os.environ["PREFECT_API_URL"] = await _server_url(supervisor, settings)
+            os.environ["PREFECT_API_URL"] = await server_url(supervisor, settings)
         gate.announce(os.environ["PREFECT_API_URL"])
         await taking_over.go(os.environ["PREFECT_API_URL"])
     recovery = _recovery(stack, settings)
     revived = await recovery.sweep(at_start=True)
     gate.open()
-    await _await_work(supervisor, gate, settings)
-    shim_url = await _shim_url(supervisor, settings)
+    await await_work(supervisor, gate, settings)
+    shim = await shim_url(supervisor, settings)
     await stack.enter_async_context(_background(recovery.keep_going()))
     await sync_at_start(settings)
     await stack.enter_async_context(_background(_keep_releasing(settings.storage.prefect_home)))
     if settings.notifications.channels:
         await stack.enter_async_context(_background(_keep_telling(settings)))
-    return Ready(api_url=os.environ["PREFECT_API_URL"], shim_url=shim_url, revived=tuple(revived))
+    return Ready(api_url=os.environ["PREFECT_API_URL"], shim_url=shim, revived=tuple(revived))
 
 
 def _listeners(
@@ -165,30 +160,6 @@ async def _begin_parts(
     for part in parts:
         # Left in the opposite order: nobody asks for more, runs end, and only then their server goes.
         stack.push_async_callback(supervisor.remove, part.name)
-
-
-async def _server_url(supervisor: Supervisor, settings: Settings) -> str:
-    """Return the address of the server's API once it answers."""
-    await _await_part(supervisor, SERVER, settings)
-    return f"http://127.0.0.1:{supervisor.status(SERVER).port}/api"
-
-
-async def _await_work(supervisor: Supervisor, gate: Gate, settings: Settings) -> None:
-    """Return once the worker has asked the server for work."""
-    deadline = asyncio.get_running_loop().time() + _patience(settings)
-    while not gate.is_at_work(AT_WORK):
-        late = asyncio.get_running_loop().time() > deadline
-        if late or supervisor.status(WORKER).state is BackendState.FAILED:
-            raise _failure(supervisor, WORKER, "asked for no work in time" if late else "")
-        await asyncio.sleep(LOOK)
-
-
-async def _shim_url(supervisor: Supervisor, settings: Settings) -> str | None:
-    """Return the address of the shim once it answers; None where there is none."""
-    if SHIM not in supervisor.names:
-        return None
-    await _await_part(supervisor, SHIM, settings)
-    return f"http://{settings.server.host}:{settings.server.port}/"
 
 
 def _recovery(stack: AsyncExitStack, settings: Settings) -> Recovery:
@@ -217,25 +188,6 @@ async def _keep_telling(settings: Settings) -> None:
     while True:
         await asyncio.sleep(TELLING)
         await asend((), settings)
-
-
-async def _await_part(supervisor: Supervisor, name: str, settings: Settings) -> None:
-    limit = _patience(settings)
-    try:
-        status = await supervisor.wait(name, _OVER, limit=limit)
-    except TimeoutError:
-        status = supervisor.status(name)
-    if status.state not in _UP:
-        raise _failure(supervisor, name, f"not healthy within {limit:g} s")
-
-
-def _patience(settings: Settings) -> float:
-    return max(settings.engine.start_timeout, STARTUP_LIMIT)
-
-
-def _failure(supervisor: Supervisor, name: str, otherwise: str) -> EngineStartFailed:
-    tail = "\n".join(supervisor.tail(name)[-10:])
-    return EngineStartFailed(name, supervisor.status(name).reason or otherwise, log=tail)
 
 
 @asynccontextmanager
