@@ -51,10 +51,12 @@ def test_a_list_waits_for_a_choice_that_comes_later(shell: Shell) -> None:
     assert asked.stderr.splitlines()[-1] == again.stderr.splitlines()[-1]
     assert "Test clip 3" in shell.run("job", "show", job["job_id"]).stdout
     wrong = shell.run("job", "select", job["job_id"], "7")
-    chosen = shell.run("job", "select", job["job_id"], "2,4")
+    chosen = shell.run("job", "select", job["job_id"], "2,4", "--json")
 
     assert (wrong.returncode, "expected 1 to 4" in wrong.stderr) == (2, True)
     assert chosen.returncode == 0, chosen.stderr
+    summary = json.loads(chosen.stdout.splitlines()[-1])
+    assert (summary["event"], summary["completed"]) == ("summary", 2)
     assert titles(shell) == ["1", "3"]
     late = shell.run("job", "select", job["job_id"], "all")
     assert (late.returncode, "does not wait for a choice" in late.stderr) == (2, True)

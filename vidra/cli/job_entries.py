@@ -47,9 +47,10 @@ def select(
 ) -> None:
     """Choose from a list that waits for it, and begin; once.
 
-    The running engine does the work; without one it is done here.
+    The running engine does the work; without one it is done here, and `--json` prints what happens, one
+    object a line.
     """
-    if not as_json and (code := _select_here(ctx, job, places)) is not None:
+    if (code := _select_here(ctx, job, places, as_json=as_json)) is not None:
         raise typer.Exit(code)
 
     async def work(commands: EntryCommands, job_id: str, known: list[int]) -> EntryResult:
@@ -65,7 +66,7 @@ def select(
     _show(result, said, as_json=as_json)
 
 
-def _select_here(ctx: typer.Context, job: str, places: str) -> int | None:
+def _select_here(ctx: typer.Context, job: str, places: str, *, as_json: bool) -> int | None:
     """Choose and download in this process; None where an engine runs."""
     invocation = Invocation.of(ctx)
     settings = invocation.settings()
@@ -74,7 +75,8 @@ def _select_here(ctx: typer.Context, job: str, places: str) -> int | None:
     with invocation.state() as state:
         job_id = find_job(state, job).job_id
     os.environ.update(invocation.environment())  # the flow loads its settings by itself
-    return choose_here(job_id, places, settings=settings, display=open_display_for(invocation, as_json=False))
+    display = open_display_for(invocation, as_json=as_json)
+    return choose_here(job_id, places, settings=settings, display=display)
 
 
 @app.command("retry-entries")
