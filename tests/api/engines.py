@@ -239,6 +239,7 @@ class Worker:
         return RunState.CANCELLED
 
     def _to(self, status: JobStatus, **fields: object) -> Job:
+        self._reporter.flush()  # as the flow does: whoever hears of it finds everything told before
         allowed = frozenset(JobStatus) - TERMINAL
         job: Job = self._state.jobs.transition(self._job_id, status, allowed_from=allowed, **fields)
         return job
