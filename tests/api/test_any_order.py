@@ -134,6 +134,23 @@ def test_a_list_is_remembered_rightly_in_any_order(
     }
 
 
+def test_who_comes_while_a_choice_is_awaited_is_told_the_list(tmp_path: Path) -> None:
+    """First that there is something to choose, then each entry, then that this was all."""
+
+    async def scene() -> list[str]:
+        with open_state(tmp_path) as state:
+            add_job(state, JOB, status=JobStatus.STARTING)
+            next(_life(state))
+            pump = Pump()
+            room = Ear(Topic(state, JOB, pump), JobRoom(state, SYSTEM_CLOCK, Audience(pump), JOB))
+            await room.listen(1.0)
+            return [event for event, _ in room.heard]
+
+    heard = asyncio.run(scene())
+    assert heard[0] == "global_info"
+    assert (heard.count("entry_info"), heard.count("list_info_ends"), heard[-1]) == (4, 1, "list_info_ends")
+
+
 def test_both_sockets_have_their_last_word_on_the_list(
     told: tuple[Sequence[Told], Sequence[Told], dict[str, Any]],
 ) -> None:

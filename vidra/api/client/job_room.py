@@ -47,6 +47,8 @@ class JobRoom(RoomBase):
         self._flushed = 0.0
         self._last_line = next(iter(state.logs.tail(job_id, limit=1)[1]), None)
         self._view = self._read()
+        # Who opens the socket a moment too late still hears what there is to choose from.
+        self._late = self._introducing = self._view.job.selection_required
 
     def welcome(self) -> list[Message]:
         """Return what a new subscriber hears first: where the job stands."""
@@ -176,6 +178,9 @@ class JobRoom(RoomBase):
         if not self._view.job.selection_required:
             self._introducing = False
             return
+        if self._late:
+            self._late = False
+            self._tell_content()  # entries are ignored by who does not know that they are to be chosen from
         waiting = [entry for index, entry in sorted(self._entries.items()) if index not in self._introduced]
         for entry in waiting[:INTRODUCED_AT_ONCE]:
             self._introduced.add(entry.index)
