@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cli.prepared import prepared_home
 from tests.site.fixtures import media_site
 from vidra import redaction
 
-__all__ = ["media_site"]
+__all__ = ["media_site", "prepared_home"]
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

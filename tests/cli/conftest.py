@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.cli.prepared import put_into
 from tests.cli.shell import Shell
+from tests.scale.postgres import free_port
 from tests.site.server import MediaSite
 from vidra.cli import main
 
@@ -77,14 +79,23 @@ def program(home: Path) -> Vidra:  # noqa: ARG001 - the empty home is wanted
 
 
 @pytest.fixture
-def shell(tmp_path: Path, media_site: MediaSite) -> Iterator[Shell]:
-    """Return a shell with a data folder of its own; whatever it started is gone afterwards."""
-    made = Shell(tmp_path, tmp_path / "data", media_site, shim=_free_port(), concurrency=4)
+def shell(tmp_path: Path, media_site: MediaSite, prepared_home: Path) -> Iterator[Shell]:
+    """Return a shell with a data folder of its own in which an engine has been before."""
+    with _shell(tmp_path, media_site) as made:
+        put_into(made.data, prepared_home)
+        yield made
+
+
+@pytest.fixture
+def new_shell(tmp_path: Path, media_site: MediaSite) -> Iterator[Shell]:
+    """Return a shell that has no data folder yet."""
+    with _shell(tmp_path, media_site) as made:
+        yield made
+
+
+@contextmanager
+def _shell(root: Path, site: MediaSite) -> Iterator[Shell]:
+    """Yield a shell; whatever it started is gone afterwards."""
+    made = Shell(root, root / "data", site, shim=free_port(), concurrency=4)
     yield made
     made.kill_everything()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.prepared import put_into
 from tests.cli.shell import Shell
 from tests.engine.polling import wait_until
 from tests.site.server import MediaSite
@@ -17,9 +18,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory, prepared_home: Path) -> Path:
     """Return a data folder that the tests of this module share."""
-    return tmp_path_factory.mktemp("flow-run") / "data"
+    made = tmp_path_factory.mktemp("flow-run") / "data"
+    put_into(made, prepared_home)
+    return made
 
 
 @pytest.fixture

@@ -19,27 +19,27 @@ def _startup(shell: Shell) -> dict[str, object]:
     return answer
 
 
-def test_an_engine_lives_from_up_to_down(shell: Shell) -> None:
+def test_an_engine_lives_from_up_to_down(new_shell: Shell) -> None:
     """Ready, found by the second `up`, working on what is asked, and gone without a trace after `down`."""
-    shell.up()
-    started = _startup(shell)
-    second = shell.run("up")
-    done = shell.download("/v/vid001.html")
-    status = shell.status()
-    down = shell.down()
+    new_shell.up()
+    started = _startup(new_shell)
+    second = new_shell.run("up")
+    done = new_shell.download("/v/vid001.html")
+    status = new_shell.status()
+    down = new_shell.down()
 
     assert started["status"] == "success"
     assert second.returncode == 0
     assert "running already" in second.stdout
-    assert _startup(shell)["status"] == "reused"
+    assert _startup(new_shell)["status"] == "reused"
     assert done.returncode == 0, done.stdout + done.stderr
     assert "private Prefect server" not in done.stdout
-    assert shell.shelf() == ["Test clip 1 [vid001].mp4"]
+    assert new_shell.shelf() == ["Test clip 1 [vid001].mp4"]
     assert (status["running"], status["answers"]) == (True, True)
     assert down.returncode == 0
-    assert shell.processes() == []
-    assert not (shell.data / "vidra.start.lock").exists()
-    assert (shell.data / "startup_status.json").stat().st_mode & 0o777 == 0o600
+    assert new_shell.processes() == []
+    assert not (new_shell.data / "vidra.start.lock").exists()
+    assert (new_shell.data / "startup_status.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_part_that_dies_comes_back_and_the_work_goes_on(shell: Shell) -> None:

@@ -37,7 +37,6 @@ def _partials(shell: Shell) -> int:
 
 def _leave_stale_lock(lock: Path) -> None:
     """Write what an engine leaves that was killed, with a pid that is somebody else's by now."""
-    lock.parent.mkdir(parents=True, mode=0o700)
     lock.write_text(json.dumps({"pid": os.getpid(), "started": 1, "boot": "another", "api_url": "http://x"}))
 
 

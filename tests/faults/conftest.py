@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import shell
+from tests.cli.conftest import new_shell, shell
 
-__all__ = ["shell"]
+__all__ = ["new_shell", "shell"]

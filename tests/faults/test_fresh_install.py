@@ -33,19 +33,19 @@ def _installed(folder: Path) -> Path:
     return programs
 
 
-def test_a_schedule_of_a_fresh_installation_fires(shell: Shell, tmp_path: Path) -> None:
+def test_a_schedule_of_a_fresh_installation_fires(new_shell: Shell, tmp_path: Path) -> None:
     """PF-01: other versions of what Prefect needs start well and never make a run (SQLAlchemy 2.1)."""
     programs = _installed(tmp_path / "venv")
-    with shell.config.open("a", encoding="utf-8") as file:
-        file.write(f"subscriptions: {{clips: {{urls: ['{shell.site.url('/feed/2.rss')}'],")
+    with new_shell.config.open("a", encoding="utf-8") as file:
+        file.write(f"subscriptions: {{clips: {{urls: ['{new_shell.site.url('/feed/2.rss')}'],")
         file.write(' schedule: {cron: "* * * * *"}}}\n')
     began, now = time.monotonic(), datetime.now(UTC)
     engine = subprocess.Popen(
-        [programs / "vidra", "--config", str(shell.config), "up"],
+        [programs / "vidra", "--config", str(new_shell.config), "up"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, env=environment(),
         start_new_session=True,
     )  # fmt: skip
-    shell.engines.append(engine)
+    new_shell.engines.append(engine)
     assert engine.stdout is not None
     assert any(line.strip() == "Ready." for line in engine.stdout)
     ready = time.monotonic()
@@ -53,12 +53,12 @@ def test_a_schedule_of_a_fresh_installation_fires(shell: Shell, tmp_path: Path) 
     wait_until(
         lambda: any(
             run.state_type == "COMPLETED" and run.started is not None and run.started > now
-            for run in flow_runs(shell)
+            for run in flow_runs(new_shell)
         ),
         FIRST,
     )
     sys.stdout.write(
         f"ready after {ready - began:.1f} s, a run through after {time.monotonic() - began:.1f} s\n"
     )
-    assert len(shell.shelf()) == 2
-    shell.down()
+    assert len(new_shell.shelf()) == 2
+    new_shell.down()

@@ -43,16 +43,16 @@ def _begun(run: RunInfo) -> datetime:
     return run.started or datetime.min.replace(tzinfo=UTC)
 
 
-def test_a_cron_schedule_of_a_new_installation_fires(shell: Shell) -> None:
+def test_a_cron_schedule_of_a_new_installation_fires(new_shell: Shell) -> None:
     """PF-01: `* * * * *` in the configuration, `vidra up` in an empty folder, a run that completes."""
-    _subscribe(shell, shell.site.url("/feed/2.rss"), '{cron: "* * * * *"}')
+    _subscribe(new_shell, new_shell.site.url("/feed/2.rss"), '{cron: "* * * * *"}')
     began, now = time.monotonic(), datetime.now(UTC)
-    shell.up()
-    wait_until(lambda: bool(_completed(shell, since=now)), FIRST)
+    new_shell.up()
+    wait_until(lambda: bool(_completed(new_shell, since=now)), FIRST)
 
     sys.stdout.write(f"the first scheduled run had completed {time.monotonic() - began:.1f} s after `up`\n")
-    assert len(shell.shelf()) == 2
-    shell.down()
+    assert len(new_shell.shelf()) == 2
+    new_shell.down()
 
 
 def _cut_in_the_middle(shell: Shell) -> str:
