@@ -22,7 +22,8 @@ def look_seldom() -> None:
     """Have the server of this process look once in a round. Call before its application starts."""
     names = background_workers.__dict__  # an import of theirs, which is no part of what the module exports
     names["Worker"] = partial(names["Worker"], scheduling_resolution=ROUND, minimum_check_interval=ROUND)
-    PubSub._queue_get = _next_message  # noqa: SLF001 - there is no setting for it
+    reader: Any = PubSub
+    reader._queue_get = _next_message  # noqa: SLF001 - there is no setting for it
 
 
 async def _next_message(pubsub: Any, timeout: float | None) -> Any:  # noqa: ANN401, ASYNC109 - as the original
