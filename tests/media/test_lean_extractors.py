@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import chain
 
 from vidra.media.foreign import Foreign
@@ -44,3 +46,19 @@ def test_those_who_find_nothing_in_pages_say_so_themselves() -> None:
         list(one.extract_from_webpage(None, "https://x.invalid/", page)) == [] for one in left_out[::20]
     )
     assert {"Youtube", "Vimeo"}.isdisjoint(one.ie_key() for one in left_out)
+
+
+def test_a_yt_dlp_built_without_lazy_extractors_finds_the_same() -> None:
+    """Some distributions leave them out; their extractors are the classes themselves."""
+    program = """
+import sys
+sys.modules["yt_dlp.extractor.lazy_extractors"] = None
+from vidra.media.instance import default_extractors
+from vidra.media.suitable import first_suitable, mark_of
+known = {one.ie_key(): one for one in default_extractors()}
+print(sum(bool(mark_of(one)) for one in known.values()) > 1500)
+print(first_suitable(known, "https://www.youtube.com/watch?v=BaW_jenozKc"))
+print(first_suitable(known, "https://nowhere.invalid/page.html"))
+"""
+    said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert said.split() == ["True", "Youtube", "Generic"]

@@ -15,12 +15,20 @@ from re import _constants as sre  # type: ignore[attr-defined]  # not in typeshe
 from re import _parser as sre_parse  # type: ignore[attr-defined]  # the same
 from typing import Any
 
-from yt_dlp.extractor.lazy_extractors import LazyLoadExtractor
+from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.utils import variadic
 
 from vidra.media.foreign import Foreign
 
-_PLAIN: Foreign = LazyLoadExtractor.suitable.__func__
+try:
+    from yt_dlp.extractor.lazy_extractors import LazyLoadExtractor
+except ImportError:  # built without, as some distributions do; or switched off by YTDLP_NO_LAZY_EXTRACTORS
+    LazyLoadExtractor = InfoExtractor
+
+_STOCK: Foreign = InfoExtractor
+_LAZY: Foreign = LazyLoadExtractor
+_PLAIN = frozenset({_STOCK.suitable.__func__, _LAZY.suitable.__func__})
+"""What says that an address is an extractor's own by its pattern alone."""
 
 
 def first_suitable(extractors: Mapping[str, Foreign], url: str) -> str | None:
@@ -38,7 +46,7 @@ def first_suitable(extractors: Mapping[str, Foreign], url: str) -> str | None:
 @cache
 def mark_of(extractor: Foreign) -> str:
     """Return what stands, in whatever case, in all addresses of the extractor; empty where nothing has to."""
-    if getattr(extractor.suitable, "__func__", None) is not _PLAIN or not extractor._VALID_URL:  # noqa: SLF001 - yt-dlp's own name for it
+    if getattr(extractor.suitable, "__func__", None) not in _PLAIN or not extractor._VALID_URL:  # noqa: SLF001 - yt-dlp's own name for it
         return ""
     marks = [_longest(sre_parse.parse(pattern)) for pattern in variadic(extractor._VALID_URL)]  # noqa: SLF001 - as above
     return marks[0].lower() if len(marks) == 1 and marks[0].isascii() else ""
