@@ -1,7 +1,5 @@
 """`python -m vidra.cli`: the same as `vidra`."""
 
-import sys
+from vidra.cli.process import run
 
-from vidra.cli import main
-
-sys.exit(main())
+run()
