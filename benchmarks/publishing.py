@@ -23,7 +23,7 @@ from tests.site.server import MediaSite, serve
 from vidra.media.ffmpeg import find_ffmpeg
 
 ITEMS: Final = 50
-ROUNDS: Final = 1 if SHORT else 3
+ROUNDS: Final = 1 if SHORT else 5
 
 
 def run() -> Iterator[Figure]:
