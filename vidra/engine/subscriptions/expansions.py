@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,10 +17,12 @@ from vidra.engine.subscriptions.deployments import ENTRYPOINT, FLOW
 from vidra.errors import EngineError
 from vidra.media.lists.request import ExpansionRequest
 from vidra.settings import Settings
-from vidra.state.subscriptions import RunNote, open_book
+from vidra.state.subscriptions import RunNote, SubscriptionBook, open_book
 
 POLL: Final = 0.1
-"""Seconds between two looks at the run."""
+"""Seconds between two looks at what the run has noted; a `stat` each."""
+ASK: Final = 1.0
+"""Seconds after which Prefect is asked about a run that has noted nothing: 20 ms of its server each time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,13 +53,15 @@ def expand(
     """
     parameters = {"request": request.model_dump(mode="json")}
     environment = engine_environment(settings)
-    if environment is not None:
-        with applied(environment):
-            run_id, message, cancelled = asyncio.run(_through_engine(parameters, stop))
-    else:
-        run_id, message, cancelled = _privately(parameters, settings, stop, on_status)
     storage = settings.storage
     with open_book(storage.data_dir, lock_timeout=storage.lock_timeout) as book:
+        if environment is not None:
+            with applied(environment):
+                run_id, message, cancelled = asyncio.run(
+                    _through_engine(parameters, stop, lambda run_id: _is_noted(book, run_id, names))
+                )
+        else:
+            run_id, message, cancelled = _privately(parameters, settings, stop, on_status)
         last = {name: book.standing(name).last_run for name in names}
         plans = {name: plan for name in names if (plan := book.plan(run_id, name)) is not None}
     notes = {name: note if note and note.flow_run_id == run_id else None for name, note in last.items()}
@@ -66,15 +71,27 @@ def expand(
     )  # fmt: skip
 
 
-async def _through_engine(parameters: Mapping[str, Any], stop: threading.Event) -> tuple[str, str, bool]:
+def _is_noted(book: SubscriptionBook, run_id: str, names: Sequence[str]) -> bool:
+    """Whether the run has noted something of each subscription, which is the last thing it does for one."""
+    return all(
+        (last is not None and last.flow_run_id == run_id) or book.plan(run_id, name) is not None
+        for name in names
+        for last in [book.standing(name).last_run]
+    )
+
+
+async def _through_engine(
+    parameters: Mapping[str, Any], stop: threading.Event, is_noted: Callable[[str], bool]
+) -> tuple[str, str, bool]:
     run = await runs.trigger(f"{FLOW}/{FLOW}", parameters)
-    asked = False
+    asked, due = False, time.monotonic() + ASK
     while not run.final:
         if stop.is_set() and not asked:
             asked = True
             await runs.cancel(run.flow_run_id)
         await asyncio.sleep(POLL)
-        run = await runs.read(run.flow_run_id)
+        if asked or time.monotonic() >= due or is_noted(run.flow_run_id):
+            run, due = await runs.read(run.flow_run_id), time.monotonic() + ASK
     if run.state_type == "CRASHED":
         raise EngineError(run.message or "the run crashed; `vidra logs` may say why")
     return run.flow_run_id, run.message, run.state_type == "CANCELLED"
