@@ -20,6 +20,11 @@ def _partial(shell: Shell) -> bool:
     return any(path.stat().st_size > 30_000 for path in shell.root.rglob("*.part"))
 
 
+def _runs(shell: Shell, job: str) -> list[str]:
+    shown: dict[str, list[str]] = json.loads(shell.run("job", "show", job, "--json").stdout)
+    return shown["flow_run_ids"]
+
+
 def _obeyed(shell: Shell, *arguments: str) -> str:
     done = shell.run(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -46,7 +51,8 @@ def test_a_job_is_paused_resumed_cancelled_and_retried_through_the_engine(shell:
     assert shell.run("job", "pause", job).returncode == 1
 
     assert "runs again" in _obeyed(shell, "job", "retry", job)
-    newest = json.loads(shell.run("job", "show", job, "--json").stdout)["flow_run_ids"][-1]
+    wait_until(lambda: len(_runs(shell, job)) == 3, 30)  # a run names itself when it takes the job up
+    newest = _runs(shell, job)[-1]
     watched = _obeyed(shell, "flow", "watch", newest)
     listed = json.loads(_obeyed(shell, "flow", "runs", "--json"))
     mine = [run for run in listed if run["job_id"] == job]  # scheduled flows have runs of their own
