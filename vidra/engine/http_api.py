@@ -34,6 +34,8 @@ WRITERS: Final = 1
 other at once that has begun to read before it."""
 BUSY: Final = frozenset({408, 429, 502, 503})
 """Statuses that mean `not now`; 503 is also Prefect's answer to a locked database."""
+PAGE: Final = 200
+"""Records of one answer; Prefect's own limit."""
 FIRST_PAUSE: Final = 0.25
 """Seconds until a busy server is asked again unless it says when; doubled each time."""
 LONGEST_PAUSE: Final = 4.0
@@ -102,6 +104,15 @@ class HttpApi:
             "POST", path, body, repeatable=True, writes=False
         )
         return answer or []
+
+    async def query_all(self, path: str, body: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return every record that the filter finds, asked for page by page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = await self.query(path, {**(body or {}), "limit": PAGE, "offset": len(found)})
+            found += page
+            if len(page) < PAGE:
+                return found
 
     async def _ask(
         self,

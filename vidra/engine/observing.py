@@ -35,12 +35,8 @@ class DeployedFlow:
 
 async def deployed_flows() -> Sequence[DeployedFlow]:
     """Return every deployment, by name."""
-    found: list[DeployedFlow] = []
     async with HttpApi() as api:
-        while page := await api.query("/deployments/filter", {"limit": _PAGE, "offset": len(found)}):
-            found += [_flow(one) for one in page]
-            if len(page) < _PAGE:
-                break
+        found = [_flow(one) for one in await api.query_all("/deployments/filter")]
     return sorted(found, key=lambda flow: flow.name)
 
 

@@ -22,12 +22,10 @@ log = logging.getLogger(__name__)
 
 SECOND_LOOK: Final = 1.0
 """Seconds until a run without owner is looked at again: a run just created has none for a moment."""
-PAGE: Final = 200
 UNDER_WAY: Final = ("PENDING", "RUNNING", "CANCELLING")
 _WANTED: Final[Mapping[str, Any]] = {
     "flow_runs": {"state": {"type": {"any_": list(UNDER_WAY)}}},
     "sort": "ID_DESC",  # pages need an order
-    "limit": PAGE,
 }
 _Record: TypeAlias = Mapping[str, Any]
 """A flow run as the API tells it."""
@@ -55,9 +53,7 @@ async def reconcile(
 
 
 async def _dead(api: HttpApi, home: Path, *, only_ours: bool) -> list[_Record]:
-    found: list[_Record] = []
-    while page := await api.query("/flow_runs/filter", {**_WANTED, "offset": len(found)}):
-        found += page
+    found = await api.query_all("/flow_runs/filter", _WANTED)
     dead = {run["id"]: run for run in found if _is_dead(home, run, only_ours=only_ours)}
     for run in found:
         if _may_be_orphan(home, run) and await _has_no_parent(api, run, dead):

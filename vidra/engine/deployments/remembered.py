@@ -24,7 +24,6 @@ from vidra.state import atomic_write
 
 MEMORY: Final = "applied.json"
 """File in the home folder."""
-_PAGE: Final = 200
 _PACKAGES: Final = ("flows", "tasks", "vidra")
 _FIELDS: Final = (
     "id", "flow_id", "name", "entrypoint", "description", "tags", "parameters", "job_variables", "pull_steps",
@@ -47,12 +46,14 @@ class Remembered:
 
     async def still_holds(self) -> bool:
         """Whether the server still has what it had then; asks twice, whatever the number of deployments."""
-        return self.is_declared() and self._read().get("server") == await _told()
+        return self._read() == await self._now()
 
     async def remember(self) -> None:
         """Write down that it has been applied."""
-        memory = {"declared": self._declared, "server": await _told()}
-        atomic_write(self._file, orjson.dumps(memory))
+        atomic_write(self._file, orjson.dumps(await self._now()))
+
+    async def _now(self) -> Mapping[str, str]:
+        return {"declared": self._declared, "server": await _told()}
 
     def _read(self) -> Mapping[str, str]:
         try:
@@ -64,20 +65,11 @@ class Remembered:
 
 async def _told() -> str:
     async with HttpApi() as api:
-        deployments = await _all(api, "/deployments/filter")
-        pools = await _all(api, "/work_pools/filter")
+        deployments = await api.query_all("/deployments/filter")
+        pools = await api.query_all("/work_pools/filter")
     return _digest(
         [sorted(map(_deployment, deployments)), sorted([one["name"], one["type"]] for one in pools)]
     )
-
-
-async def _all(api: HttpApi, path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    while page := await api.query(path, {"limit": _PAGE, "offset": len(found)}):
-        found += page
-        if len(page) < _PAGE:
-            break
-    return found
 
 
 def _deployment(told: Mapping[str, Any]) -> str:

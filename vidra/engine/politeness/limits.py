@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vidra.engine.deployments.applying import ChangeKind
 from vidra.engine.http_api import HttpApi
@@ -29,7 +29,6 @@ _SITE: Final = "vidra-site-"
 _PACE: Final = "vidra-pace-"
 LEASES: Final = "concurrency_leases"
 """Folder of Prefect's filesystem lease storage below its home; one JSON file a lease."""
-_PAGE: Final = 200
 
 
 def site_limit(site: str) -> str:
@@ -146,12 +145,8 @@ async def release_dead_leases(home: Path, *, only_killed: bool = False) -> Seque
 
 
 async def _existing() -> Mapping[str, GlobalLimit]:
-    found: list[dict[str, Any]] = []
     async with HttpApi() as api:
-        while page := await api.query(
-            "/v2/concurrency_limits/filter", {"limit": _PAGE, "offset": len(found)}
-        ):
-            found += page
+        found = await api.query_all("/v2/concurrency_limits/filter")
     return {
         one["name"]: GlobalLimit(
             name=one["name"], slots=one["limit"], per_second=one["slot_decay_per_second"] or 0.0
