@@ -160,10 +160,10 @@ def _new_server(*, private: bool) -> uvicorn.Server:
 
         from vidra.engine.lifecycle.one_writer import take_turns  # noqa: PLC0415 - the same
         from vidra.engine.lifecycle.rounds import look_seldom  # noqa: PLC0415 - the same
-    take_turns()
-    look_seldom()
-    with importing():  # making the application imports and keeps as much again
-        app = create_app(ephemeral=private, final=True)
+
+        take_turns()
+        look_seldom()
+        app = create_app(ephemeral=private, final=True)  # imports and keeps as much again
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     return uvicorn.Server(
         uvicorn.Config(

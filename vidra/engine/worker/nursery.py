@@ -28,6 +28,8 @@ import time
 from enum import StrEnum, unique
 from typing import Any, Final, NoReturn
 
+from vidra.engine.lifecycle.importing import importing
+
 GRACE: Final = 10.0
 """Seconds the children get to clean up when the worker is gone."""
 WARMING: Final = ("vidra.media.warm", "vidra.engine.worker.warm")
@@ -179,17 +181,15 @@ class Nursery:
 
 def preload(names: tuple[str, ...] = PRELOADED) -> None:
     """Import what runs will need, and keep the garbage collector from touching (and so copying) it."""
-    gc.disable()  # it would look again and again through what is here to stay
-    for name in names:
-        try:
-            module = importlib.import_module(name)
-            if name in WARMING:
-                module.warm_up()
-        except ImportError as error:
-            sys.stderr.write(f"not preloaded: {name}: {error}\n")
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+    with importing():
+        for name in names:
+            try:
+                module = importlib.import_module(name)
+                if name in WARMING:
+                    module.warm_up()
+            except ImportError as error:
+                sys.stderr.write(f"not preloaded: {name}: {error}\n")
+        gc.collect()
 
 
 def main() -> None:
