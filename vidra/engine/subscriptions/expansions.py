@@ -62,22 +62,22 @@ def expand(
                 )
         else:
             run_id, message, cancelled = _privately(parameters, settings, stop, on_status)
-        last = {name: book.standing(name).last_run for name in names}
+        notes = {name: _note_of(book, run_id, name) for name in names}
         plans = {name: plan for name in names if (plan := book.plan(run_id, name)) is not None}
-    notes = {name: note if note and note.flow_run_id == run_id else None for name, note in last.items()}
     return Expanded(
         flow_run_id=run_id, message=message, cancelled=cancelled, plans=plans,
         notes={} if request.dry_run else notes,
     )  # fmt: skip
 
 
+def _note_of(book: SubscriptionBook, run_id: str, name: str) -> RunNote | None:
+    """Return what the run has noted of the subscription, which is the last thing it does for it."""
+    last = book.standing(name).last_run
+    return last if last is not None and last.flow_run_id == run_id else None
+
+
 def _is_noted(book: SubscriptionBook, run_id: str, names: Sequence[str]) -> bool:
-    """Whether the run has noted something of each subscription, which is the last thing it does for one."""
-    return all(
-        (last is not None and last.flow_run_id == run_id) or book.plan(run_id, name) is not None
-        for name in names
-        for last in [book.standing(name).last_run]
-    )
+    return all(_note_of(book, run_id, name) or book.plan(run_id, name) is not None for name in names)
 
 
 async def _through_engine(
