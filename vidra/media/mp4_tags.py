@@ -102,14 +102,7 @@ def _box(kind: bytes, payload: bytes | bytearray) -> bytes:
 
 
 def _children(payload: bytes) -> list[tuple[bytes, bytes]]:
-    found, place = [], 0
-    while place + 8 <= len(payload):
-        length, kind = struct.unpack_from(">I4s", payload, place)
-        if length < 8 or place + length > len(payload):
-            raise NotForUsError
-        found.append((kind, payload[place + 8 : place + length]))
-        place += length
-    return found
+    return [(box.kind, payload[box.start : box.end]) for box in _siblings(payload, 0, len(payload))]
 
 
 def _tagged(moov: bytes, tags: Mapping[str, str], languages: Mapping[int, str]) -> bytearray:
@@ -208,13 +201,18 @@ def _shift_chunks(index: bytearray, media: Box, shift: int) -> None:
 
 def _found_in(data: bytes | bytearray, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[Box]:
     """Yield the boxes at a path below, by their places in the data."""
+    for box in _siblings(data, start, end):
+        if box.kind == path[0]:
+            if len(path) == 1:
+                yield box
+            else:
+                yield from _found_in(data, box.start, box.end, path[1:])
+
+
+def _siblings(data: bytes | bytearray, start: int, end: int) -> Iterator[Box]:
     while start + 8 <= end:
         length, kind = struct.unpack_from(">I4s", data, start)
         if length < 8 or start + length > end:
             raise NotForUsError
-        if kind == path[0]:
-            if len(path) == 1:
-                yield Box(kind=kind, head=start, start=start + 8, end=start + length)
-            else:
-                yield from _found_in(data, start + 8, start + length, path[1:])
+        yield Box(kind=kind, head=start, start=start + 8, end=start + length)
         start += length
