@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from yt_dlp import YoutubeDL
-from yt_dlp.extractor import list_extractor_classes
 
+from vidra.media.extractors import first_suitable, known_extractors
 from vidra.media.ffmpeg import find_ffmpeg
 from vidra.media.foreign import Foreign
-from vidra.media.generic import finds_embeds
+from vidra.media.generic import LeanGenericIE
 from vidra.media.grammar import grammar
 from vidra.media.guarded_http import shared_tls_context
-from vidra.media.instance import default_extractors
-from vidra.media.suitable import mark_of
 from vidra.media.versions import yt_dlp_version
 
 _NOWHERE = "https://vidra.invalid/"
@@ -27,15 +25,12 @@ _PAGES: Final = (
 
 
 def warm_up() -> None:
-    """Compile the patterns of the extractors, for addresses (0.5 s) and for pages, and import what runs need.
+    """Compile the patterns that are tried for every address and every page, and import what runs need.
 
     Fetches nothing and starts no thread.
     """
     grammar()  # first, because it keeps plug-ins out
-    extractors: Foreign = list_extractor_classes()
-    for extractor in extractors:
-        extractor.suitable(_NOWHERE)
-        mark_of(extractor)
+    first_suitable(_NOWHERE)
     _read_pages()
     find_ffmpeg()
     shared_tls_context(verify=True, legacy=False, certifi=True)
@@ -43,19 +38,14 @@ def warm_up() -> None:
 
 
 def _read_pages() -> None:
-    """Look for videos in a page without any and in one with one, as a run does with its first page.
-
-    Compiling what is looked for takes half a second.
-    """
+    """Look for videos in a page without any and in one with one, as a run does with its first page."""
     maker: Foreign = YoutubeDL
     reader = maker({"quiet": True, "no_warnings": True, "cachedir": False}, auto_init=False)
-    for extractor in default_extractors():
-        reader.add_info_extractor(extractor)
-        finds_embeds(extractor)
-        _forget_examples(extractor)
-    generic = reader.get_info_extractor("Generic")
+    generic = LeanGenericIE(reader)
     for page in _PAGES:
         list(generic._extract_embeds(_NOWHERE, page))  # noqa: SLF001 - no method of yt-dlp's does it without asking the network
+    for extractor in known_extractors().values():
+        _forget_examples(extractor)
 
 
 def _forget_examples(extractor: Foreign) -> None:
