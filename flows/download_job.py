@@ -11,7 +11,8 @@ from prefect.runtime import flow_run
 
 from tasks.artifacts import publish_plan
 from tasks.downloads import carry_out
-from tasks.job_work import JobWork, open_job
+from tasks.job_opening import open_job
+from tasks.job_work import JobWork
 from tasks.listing import list_entries
 from tasks.notices import tell_end
 from tasks.reported import reported

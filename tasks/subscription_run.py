@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tasks.artifacts import publish_expansion
 from tasks.downloads import carry_out
 from tasks.expansion_outcome import JobDone, Outcome, outcome_of
-from tasks.job_work import JobWork, open_job
+from tasks.job_opening import open_job
+from tasks.job_work import JobWork
 from tasks.records import job_metadata, stored_entry
 from tasks.retention import foresee, let_go
 from vidra.clock import SYSTEM_CLOCK, iso
