@@ -110,7 +110,11 @@ async def _tried(work: JobWork, entry: Entry) -> DownloadedMedia:
     settings = work.settings.downloads
     if work.job.subscription is None:
         return await download_entry.with_options(**retry_policy(settings))(work, entry)
-    return await tried_again(partial(_download_in_turn, work, entry), settings)
+    return await tried_again(
+        partial(_download_in_turn, work, entry),
+        settings,
+        tell=lambda text: work.reporter.log(LogLevel.WARNING, text, entry=entry),
+    )
 
 
 @asynccontextmanager

@@ -66,8 +66,13 @@ def only_try_later(cap: float) -> RetryCondition:
     return condition
 
 
-async def tried_again(ask: Callable[[], Awaitable[T]], settings: DownloadSettings) -> T:
-    """Return what `ask` does, after at most as many more tries as a task gets; raises what the last did."""
+async def tried_again(
+    ask: Callable[[], Awaitable[T]], settings: DownloadSettings, *, tell: Callable[[str], None]
+) -> T:
+    """Return what `ask` does, after at most as many more tries as a task gets; raises what the last did.
+
+    `tell` hears of each further try, and why.
+    """
     for delay in _delays(settings)[: settings.retries]:
         try:
             return await ask()
@@ -75,7 +80,9 @@ async def tried_again(ask: Callable[[], Awaitable[T]], settings: DownloadSetting
             wanted = _wanted_wait(error, settings.retry_after_cap)
             if wanted is None:
                 raise
-            await anyio.sleep(wanted + delay * random.uniform(1, 1 + settings.retry_jitter))  # noqa: S311 - jitter
+            pause = wanted + delay * random.uniform(1, 1 + settings.retry_jitter)  # noqa: S311 - jitter
+            tell(f"Once more in {pause:.1f} s: {error}")
+            await anyio.sleep(pause)
     return await ask()
 
 

@@ -69,6 +69,7 @@ def test_what_is_no_task_is_tried_again_by_the_same_rules(error: Exception, trie
     """As often as the settings say, and only passing trouble; what the last try raised comes through."""
     settings = DownloadSettings(retries=2, retry_delay=0.01, retry_delay_max=0.01, retry_after_cap=10)
     made: list[Exception] = []
+    told: list[str] = []
 
     async def ask() -> None:
         """Fail once more."""
@@ -76,8 +77,9 @@ def test_what_is_no_task_is_tried_again_by_the_same_rules(error: Exception, trie
         raise error
 
     with pytest.raises(type(error)):
-        asyncio.run(tried_again(ask, settings))
+        asyncio.run(tried_again(ask, settings, tell=told.append))
     assert len(made) == tries
+    assert told == ["Once more in 0.0 s: busy"] * (tries - 1)
 
 
 def test_what_works_in_the_end_is_returned() -> None:
@@ -92,4 +94,4 @@ def test_what_works_in_the_end_is_returned() -> None:
         return answer
 
     settings = DownloadSettings(retries=2, retry_delay=0.01, retry_delay_max=0.01)
-    assert asyncio.run(tried_again(ask, settings)) == "there"
+    assert asyncio.run(tried_again(ask, settings, tell=print)) == "there"
