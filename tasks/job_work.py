@@ -15,6 +15,7 @@ from prefect.states import Completed, Failed
 
 from tasks.episode_book import StoredBook
 from tasks.ledger import Ledger
+from tasks.media_sessions import WORTH_IT, Opening, Session, open_remotely
 from tasks.politeness import Politeness
 from tasks.records import is_playlist, job_metadata, media_entry, playlist_of, stored_entries
 from tasks.reporting import JobReporter, RunLogger
@@ -28,7 +29,6 @@ from vidra.errors import DiskFull, LeftOut, SitePaused, UsageError, VidraError
 from vidra.media.episodes import orders_of_the_day
 from vidra.media.interface import DownloadedMedia, Listing, LogLevel, Stage, StopSignal
 from vidra.media.options import MediaOptions
-from vidra.media.session import MediaSession
 from vidra.notices import Notice
 from vidra.redaction import redact
 from vidra.settings import Settings
@@ -63,6 +63,7 @@ class JobWork:
         self._known_sessions: SessionPool | None = None
         self.ledger = Ledger(job, settings)
         self._book = StoredBook.of(settings.storage.data_dir, lock_timeout=settings.storage.lock_timeout)
+        self._is_large = False
         self.politeness = Politeness(
             settings,
             state,
@@ -121,10 +122,12 @@ class JobWork:
 
     def begin(self) -> None:
         """Say that the downloads begin."""
-        self.reporter.begin(selected(self.job, self.entries()))
+        entries = selected(self.job, self.entries())
+        self._is_large = len(entries) >= WORTH_IT
+        self.reporter.begin(entries)
         self.job = self.state.jobs.transition(self.job_id, JobStatus.RUNNING, allowed_from=STARTABLE)
 
-    def download(self, session: MediaSession, entry: Entry, stop: StopSignal) -> DownloadedMedia:
+    def download(self, session: Session, entry: Entry, stop: StopSignal) -> DownloadedMedia:
         """Download one entry on the calling thread. Raises the media room's errors."""
         self._at_work.entry = entry
         try:
@@ -140,7 +143,7 @@ class JobWork:
         finally:
             self._at_work.entry = None
 
-    def list(self, session: MediaSession, url: str, stop: StopSignal) -> Listing:
+    def list(self, session: Session, url: str, stop: StopSignal) -> Listing:
         """Ask what the URL names, on the calling thread. Raises the media room's errors."""
         return session.list(url, stop=stop)
 
@@ -304,15 +307,10 @@ class JobWork:
         tells_run = self.job.subscription is None or level in {LogLevel.WARNING, LogLevel.ERROR}
         self.reporter.log(level, message, entry=getattr(self._at_work, "entry", None), tells_run=tells_run)
 
-    def _open_session(self, options: MediaOptions | None = None) -> MediaSession:
-        return MediaSession(
-            options=options or self._resolved.options,
-            network=self._resolved.network,
-            library=self.settings.downloads.library,
-            log=self._log,
-            free_space_floor=self.settings.downloads.free_space_floor,
-            book=self._book,
-        )
+    def _open_session(self, options: MediaOptions | None = None) -> Session:
+        opening = Opening.of(self.settings, options or self._resolved.options, self._resolved.network)
+        most = self.settings.downloads.processes if self._is_large else 0
+        return open_remotely(opening, self._log, most=most) or opening.session(self._book, self._log)
 
     @cached_property
     def _orders(self) -> Mapping[str, int]:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from tasks.listing import LISTING_TIMEOUT
+from tasks.media_sessions import Session
 from tasks.politeness import Politeness
 from tasks.reporting import RunLogger
 from tasks.retry_policy import tried_again
@@ -19,7 +20,7 @@ from vidra.errors import MediaError, Refused
 from vidra.media.interface import Listing, LogLevel, StopSignal
 from vidra.media.options import MediaOptions
 from vidra.media.session import MediaSession
-from vidra.redaction import redact_url
+from vidra.redaction import redact, redact_url
 from vidra.settings import Settings, SubscriptionSettings
 from vidra.settings.subscriptions import CookieUse
 
@@ -79,13 +80,18 @@ class ListSessions:
                 return await pool.run(partial(self._look, name, url=url))
 
         return await politeness.patiently(
-            partial(tried_again, partial(_in_time, look), self._settings.downloads),
+            partial(
+                tried_again,
+                partial(_in_time, look),
+                self._settings.downloads,
+                tell=lambda text: self._log.warning("%s: %s", name, redact(text)),
+            ),
             url,
             who=who,
             waits=lambda paused: self._log.info("%s waits: %s", name, paused),
         )
 
-    def _look(self, name: str, session: MediaSession, stop: StopSignal, *, url: str) -> Listing:
+    def _look(self, name: str, session: Session, stop: StopSignal, *, url: str) -> Listing:
         self._at_work.name = name
         return session.list(url, stop=stop)
 

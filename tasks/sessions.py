@@ -11,25 +11,25 @@ from typing import TypeVar
 
 import anyio
 
+from tasks.media_sessions import Session
 from vidra.media.interface import StopSignal
-from vidra.media.session import MediaSession
 
 T = TypeVar("T")
-Work = Callable[[MediaSession, StopSignal], T]
+Work = Callable[[Session, StopSignal], T]
 
 
 class SessionPool:
-    """A bounded set of worker threads; each opens its media session once and keeps it.
+    """A bounded set of worker threads; each opens its media session once and keeps it while it is good.
 
     A fresh session costs 80 ms, and one must not be shared between threads. Cancelling the awaiting
     task (a timeout, Ctrl-C) sets the stop signal of that piece of work and waits until it has stopped,
     so no thread goes on behind the back of a task that is over.
     """
 
-    def __init__(self, open_session: Callable[[], MediaSession], *, size: int) -> None:
+    def __init__(self, open_session: Callable[[], Session], *, size: int) -> None:
         self._open = open_session
         self._local = threading.local()
-        self._sessions: list[MediaSession] = []
+        self._sessions: list[Session] = []
         self._stops: set[StopSignal] = set()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="media")
@@ -70,8 +70,8 @@ class SessionPool:
 
     def _do(self, work: Work[T], stop: StopSignal) -> T:
         stop.raise_if_set()
-        session: MediaSession | None = getattr(self._local, "session", None)
-        if session is None:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or session.is_over:
             session = self._local.session = self._open()
             with self._lock:
                 self._sessions.append(session)

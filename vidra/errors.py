@@ -52,13 +52,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class VidraError(Exception):
     """Root of all errors Vidra raises on purpose; its text is fit for a person to read."""
 
     exit_code: ClassVar[int] = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process as it is: its class, its text and its facts."""
+        return _remade, (type(self), self.args), vars(self)
+
+
+def _remade(kind: type[VidraError], args: tuple[Any, ...]) -> VidraError:
+    return kind.__new__(kind, *args)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -59,7 +59,9 @@ def test_those_who_find_nothing_in_any_page_are_not_asked() -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 def test_what_a_pattern_finds_contains_one_of_its_words(data: st.DataObject) -> None:
     """Texts made from yt-dlp's own patterns for pages."""
     marked = sorted(key for key, words in page_marks().items() if words)

@@ -84,6 +84,9 @@ class MediaSession:
     OptionRefused, PathRefused, and Cancelled when the stop signal was set.
     """
 
+    is_over: Final = False
+    """It can be used as long as it is not closed."""
+
     def __init__(
         self,
         *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,11 @@ class DownloadSettings(Section):
     )
     concurrency: Annotated[int, Field(ge=1, le=64)] = Field(
         default=8, description="Files downloaded at the same time by one job."
+    )
+    processes: Annotated[int, Field(ge=0, le=64)] = Field(
+        default_factory=lambda: 2 * (os.cpu_count() or 1),
+        description="Processes beside its own in which a run of subscriptions downloads; each takes 40 MB.",
+        json_schema_extra={"x-default": "twice the number of processors"},
     )
     entry_timeout: Timeout = Field(
         default=21_600.0, description="Seconds one entry may take before it fails."

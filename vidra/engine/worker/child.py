@@ -13,12 +13,15 @@ from prefect.logging.loggers import flow_run_logger
 
 from vidra.engine.environment import refresh_prefect
 from vidra.engine.interface import Ending
+from vidra.engine.worker.companion import fork_companion
 from vidra.engine.worker.execution import execute_existing, hand_over, load_flow
 from vidra.errors import EngineError
 from vidra.redaction import redact
 
 PARENT_POLL: Final = 1.0
 """Seconds between two looks whether the nursery is still there."""
+COMPANIONED: Final = frozenset({"flows.playlist_expansion.playlist_expansion"})
+"""Flows that have much work for other processes."""
 
 
 class Signals:
@@ -46,6 +49,8 @@ def run_task(task: dict[str, Any]) -> int:
     """
     signals = Signals()
     _apply(task["env"])
+    if task["entrypoint"] in COMPANIONED and task.get("state") is None:
+        fork_companion()
     run = FlowRun.model_validate(task["flow_run"])
     try:
         if task.get("state") is not None:

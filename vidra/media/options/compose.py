@@ -46,7 +46,7 @@ def compose(values: Mapping[str, Any], *, roots: Sequence[Path], notes: tuple[st
     problem = cover_problem(values) if values.get("embed_thumbnail") else None
     home, path_notes = _target_folder(values, roots)
     return MediaOptions(
-        ydl_params=MappingProxyType(_params(values)),
+        ydl_params=_params(values),
         output_template=check_template(values["output"]) if values.get("output") else DEFAULT_OUTPUT,
         home=home,
         playlist=values.get("playlist"),
@@ -62,7 +62,7 @@ def compose(values: Mapping[str, Any], *, roots: Sequence[Path], notes: tuple[st
         shuffle=bool(values.get("playlist_random")),
         match_filters=values.get("match_filter") or (),
         notes=(*notes, *path_notes, *([f"the thumbnail is not embedded: {problem}"] if problem else [])),
-        values=MappingProxyType(dict(values)),
+        values=dict(values),
     )
 
 

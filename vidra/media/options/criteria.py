@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from vidra.errors import OptionRefused
+from vidra.media.foreign import Foreign
 
 _BROWSER = re.compile(
     r"(?P<browser>[^+:]+)(?:\+(?P<keyring>[^:]+))?(?::(?!:)(?P<profile>.+?))?(?:::(?P<container>.+))?"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class MatchFilter:
+    """yt-dlp's filter of these expressions; unlike yt-dlp's own function, it can go to another process."""
+
+    expressions: tuple[str, ...]
+
+    def __call__(self, info: Mapping[str, Any], incomplete: bool = False) -> object:
+        """Return what yt-dlp wants to hear: None, or why the item is left out."""
+        return _filter_of(self.expressions)(info, incomplete)
+
+
+@cache
+def _filter_of(expressions: tuple[str, ...]) -> Foreign:
+    from yt_dlp.utils import match_filter_func  # noqa: PLC0415 - rarely needed, slow to import
+
+    made: Foreign = match_filter_func(list(expressions))
+    return made
 
 
 def criteria_params(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +54,7 @@ def _filters(values: Mapping[str, Any]) -> dict[str, Any]:
     )
     if not filters and not any(dates):
         return {}
-    from yt_dlp.utils import DateRange, match_filter_func, match_str  # noqa: PLC0415 - rarely needed, slow to import
+    from yt_dlp.utils import DateRange, match_str  # noqa: PLC0415 - rarely needed, slow to import
 
     found: dict[str, Any] = {}
     day, after, before = dates
@@ -45,7 +67,7 @@ def _filters(values: Mapping[str, Any]) -> dict[str, Any]:
         key = "match_filter" if filters else "date"
         raise OptionRefused(key, str(error), value=filters or [date for date in dates if date]) from error
     if filters:
-        found["match_filter"] = match_filter_func(list(filters))
+        found["match_filter"] = MatchFilter(tuple(filters))
     return found
 
 

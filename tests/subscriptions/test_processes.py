@@ -1,0 +1,101 @@
+"""A run's downloads in processes of their own: they end alone, and with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import psutil
+import pytest
+
+from tests.cli.shell import Shell
+from tests.engine.polling import wait_until
+from tests.faults.aftermath import all_arrived, finished, jobs
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+FILES = 6
+_NURSERY = "vidra.engine.worker.nursery"
+
+
+def _declare(shell: Shell, *, processes: int, rate: int) -> str:
+    """Declare a subscription to files that take a while."""
+    tag = f"tag{shell.shim}"
+    url = shell.site.url(f"/files/{FILES}/rate{rate},etag1,{tag}/vid000.mp4.rss")
+    text = shell.config.read_text("utf-8")
+    own = f"downloads: {{processes: {processes}, retry_delay: 0.1, "
+    shell.config.write_text(
+        text.replace("downloads: {", own).replace("retries: 0", "retries: 2")
+        + f"subscriptions: {{talks: {{urls: '{url}', options: {{embed_metadata: false}}}}}}\n",
+        "utf-8",
+    )
+    return tag
+
+
+def _generation(shell: Shell, number: int) -> Sequence[psutil.Process]:
+    """Return forks of the engine's nursery: 1 are runs, 2 their companions, 3 the processes that download."""
+    return [p for p in shell.processes() if _depth(p) == number]
+
+
+def _depth(process: psutil.Process) -> int:
+    try:
+        return sum(_NURSERY in parent.cmdline() for parent in process.parents() if _is_fork(process))
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _is_fork(process: psutil.Process) -> bool:
+    return _NURSERY in process.cmdline()
+
+
+def _downloading(shell: Shell) -> Callable[[], bool]:
+    """Whether as many processes as declared download."""
+    return lambda: len(_generation(shell, 3)) == 2 and any(shell.root.rglob("*.part"))
+
+
+@pytest.fixture
+def rate(shell: Shell) -> int:
+    """So many bytes a second make a file take five seconds."""
+    return shell.site.file("m/vid000.mp4").stat().st_size // 5
+
+
+def test_an_entry_whose_process_is_killed_is_tried_again(shell: Shell, rate: int) -> None:
+    """By another one; the others notice nothing, and there are never more than declared."""
+    tag = _declare(shell, processes=2, rate=rate)
+    shell.up()
+    run = shell.start("subscription", "run", "talks", "--json")
+    wait_until(_downloading(shell), 60)
+    _generation(shell, 3)[0].kill()
+    output, _ = run.communicate(timeout=120)
+
+    assert run.returncode == 0, output
+    all_arrived(shell, shell.site.file("m/vid000.mp4"), number=FILES, containing=tag, seed=0)
+    log = shell.run("job", "logs", jobs(shell)[0]["job_id"]).stdout
+    assert "the process that downloaded this has ended unexpectedly" in log
+    assert not _generation(shell, 3)
+
+
+def test_nothing_goes_on_when_the_run_is_killed_or_cancelled(shell: Shell, rate: int) -> None:
+    """Neither when the run dies nor when it is told to stop; what they had fetched is resumed."""
+    tag = _declare(shell, processes=2, rate=rate)
+    shell.up()
+    for end in (_kill_the_run, _cancel_the_run):
+        run = shell.start("subscription", "run", "talks", "--json")
+        wait_until(_downloading(shell), 60)
+        end(shell)
+        wait_until(lambda: not [*_generation(shell, 2), *_generation(shell, 3)], 20)
+        run.communicate(timeout=60)
+    last = shell.run("subscription", "run", "talks", "--json", timeout=120)
+
+    assert last.returncode == 0, last.stdout
+    assert finished(shell)
+    all_arrived(shell, shell.site.file("m/vid000.mp4"), number=FILES, containing=tag, seed=0)
+
+
+def _kill_the_run(shell: Shell) -> None:
+    (run,) = _generation(shell, 1)
+    run.kill()
+
+
+def _cancel_the_run(shell: Shell) -> None:
+    run_id = jobs(shell)[0]["flow_run_ids"][-1]
+    assert shell.run("flow", "cancel", run_id).returncode == 0
