@@ -13,13 +13,13 @@ from vidra.errors import LeftOut, MediaError, VerificationFailed
 from vidra.media.delivery import Destination, deliver
 from vidra.media.disk_space import FreeBytes, check_room, expected_bytes
 from vidra.media.entries import to_entry
-from vidra.media.extensions import MEDIA_EXTENSIONS, check_media_extension
+from vidra.media.extensions import check_media_extension
 from vidra.media.foreign import Foreign
 from vidra.media.identity import Identity
 from vidra.media.instance import STEM_FIELD, Instance
 from vidra.media.interface import DownloadedMedia, Listing, MediaEntry, Refusal, Stage
 from vidra.media.mp4 import Contents
-from vidra.media.naming import render_target, unique_target
+from vidra.media.naming import media_named_like, render_target, unique_target
 from vidra.media.options.model import MediaOptions
 from vidra.media.pictures import fetch_picture
 from vidra.media.progress import ProgressMeter
@@ -199,8 +199,7 @@ class Download:
 
     def _raise_if_there(self, destination: Destination, info: dict[str, Any]) -> None:
         name = unique_target(destination.target, media_id=destination.media_id, is_same=destination.is_same)
-        for extension in sorted(MEDIA_EXTENSIONS):
-            path = name.with_suffix(f".{extension}")
+        for path in media_named_like(name):
             if path.is_file() and destination.is_same(path):
                 try:
                     contents = self._sound(path, info)

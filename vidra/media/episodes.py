@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -99,10 +100,9 @@ def orders_of_the_day(dated: Iterable[tuple[str, str | None]]) -> Mapping[str, i
 def on_shelf(folder: Path, day: date, owns: Callable[[Path], bool]) -> tuple[frozenset[int], int | None]:
     """Return the orders that files of this day in a folder have, and the one of the item's own file."""
     taken, own = set(), None
-    for path in _media_in(folder):
-        found = _NUMBERS.search(path.stem)
-        order = None if found is None else _order(int(found[1]), int(found[2]), day)
-        if order is not None and owns(path):
+    for name, season, episode in _numbered_in(folder):
+        order = _order(season, episode, day)
+        if order is not None and owns(folder / name):
             own = order
         elif order is not None:
             taken.add(order)
@@ -114,11 +114,16 @@ def _is_all_one_day(known: list[tuple[str, str]]) -> bool:
     return len({day for _, day in known}) == 1
 
 
-def _media_in(folder: Path) -> list[Path]:
+def _numbered_in(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield the media files in a folder that have a season and an episode in their names, with both."""
     try:
-        return [path for path in folder.iterdir() if path.suffix[1:].lower() in MEDIA_EXTENSIONS]
+        names = os.listdir(folder)  # noqa: PTH208 - names, as a season may have thousands and few are of the day
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return
+    for name in names:
+        stem, _, extension = name.rpartition(".")
+        if extension.lower() in MEDIA_EXTENSIONS and (found := _NUMBERS.search(stem)):
+            yield name, int(found[1]), int(found[2])
 
 
 def _order(season: int, episode: int, day: date) -> int | None:

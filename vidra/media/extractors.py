@@ -74,8 +74,10 @@ def _possible(marks: Mapping[str, Marks], text: str) -> Iterator[str]:
         return
     lowered = text.lower()
     for key, words in marks.items():
-        if not words or any(word in lowered for word in words):
-            yield key
+        for word in words or ("",):  # plainly: a generator for each of 1,700 takes twice the time
+            if word in lowered:
+                yield key
+                break
 
 
 def _of_addresses(extractor: Foreign) -> Marks:

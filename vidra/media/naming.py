@@ -66,7 +66,7 @@ def unique_target(target: Path, *, media_id: str, is_same: Callable[[Path], bool
     collide. `is_same` tells whether an existing file is this very video; then its name is returned.
     """
     for candidate in _candidates(target, media_id):
-        rivals = _media_named_like(candidate)
+        rivals = media_named_like(candidate)
         if not rivals or any(is_same(rival) for rival in rivals):
             return candidate
     raise AssertionError  # pragma: no cover - the candidates never end
@@ -131,6 +131,7 @@ def _candidates(target: Path, media_id: str) -> Iterator[Path]:
         yield target.with_name(f"{head.rstrip()}{suffix}{target.suffix}")
 
 
-def _media_named_like(target: Path) -> list[Path]:
-    siblings = (target.with_name(f"{target.stem}.{ext}") for ext in sorted(MEDIA_EXTENSIONS))
-    return [sibling for sibling in siblings if os.path.lexists(sibling)]
+def media_named_like(target: Path) -> list[Path]:
+    """Return the media files, and links, that are there under the target's name, whatever their extension."""
+    base = f"{target.parent}{os.sep}{target.stem}."
+    return [Path(base + ext) for ext in sorted(MEDIA_EXTENSIONS) if os.path.lexists(base + ext)]
