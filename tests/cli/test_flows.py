@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -47,9 +45,7 @@ class Engine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Be asked instead of the engine."""
     engine = Engine()
-    execution = ModuleType("vidra.cli.execution")
-    execution.__dict__["execute"] = engine.execute
-    monkeypatch.setitem(sys.modules, "vidra.cli.execution", execution)
+    monkeypatch.setattr("vidra.cli.execution.execute", engine.execute)
     return engine
 
 
