@@ -13,6 +13,7 @@ from prefect.events import emit_event
 from tasks.artifacts import leave_table
 from tasks.backend_notices import due_notices
 from tasks.reporting import RunLogger
+from tasks.run_settings import run_settings
 from tasks.telling import tell
 from vidra.clock import SYSTEM_CLOCK, Clock, iso
 from vidra.engine.backends.recorder import STATUS, standing_of
@@ -20,7 +21,6 @@ from vidra.engine.backends.standings import open_health
 from vidra.engine.backends.view import ProbeView
 from vidra.engine.lifecycle.control_client import Control
 from vidra.redaction import redact
-from vidra.settings import load_settings
 from vidra.state.backend_health import BackendHappening, Sample, Told
 from vidra.supervisor.interface import BackendState
 
@@ -32,7 +32,7 @@ class BackendWatch:
 
     def __init__(self, *, run_logger: RunLogger, clock: Clock = SYSTEM_CLOCK) -> None:
         self._logger, self._clock = run_logger, clock
-        self._settings = load_settings()
+        self._settings = run_settings()
         self._control = Control(self._settings)
         self._health = open_health(self._settings)
 

@@ -13,6 +13,7 @@ from prefect.events import emit_event
 from tasks.artifacts import leave_table
 from tasks.followed_sources import follow_sources
 from tasks.reporting import RunLogger
+from tasks.run_settings import run_settings
 from tasks.source_notices import due_notices
 from tasks.telling import tell
 from vidra.engine.library.asking import push_to_reached
@@ -22,7 +23,6 @@ from vidra.engine.sources.refreshing import ask_for_refresh, waiting_for
 from vidra.engine.sources.view import connection_rows, source_json
 from vidra.errors import EngineError
 from vidra.redaction import redact
-from vidra.settings import load_settings
 from vidra.state import open_configured_state
 from vidra.state.source_interface import AuthState, Source, SourceEvent, SourceEventKind, SourceKind
 
@@ -42,7 +42,7 @@ class ConnectionWork:
 
     async def __aenter__(self) -> Self:
         """Open state, pool and credentials; bring declared sources up to date."""
-        settings = load_settings()
+        settings = run_settings()
         state = self._stack.enter_context(open_configured_state(settings.storage))
         await follow_sources(settings, state.sources, run_logger=self._logger)
         self.room = await self._stack.enter_async_context(open_sources(settings, state.sources))

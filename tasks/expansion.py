@@ -15,12 +15,13 @@ from tasks.expansion_outcome import Outcome, final_state
 from tasks.list_sessions import ListSessions
 from tasks.politeness import Politeness
 from tasks.reporting import RunLogger
+from tasks.run_settings import run_settings
 from tasks.subscription_notices import RunNotices
 from tasks.subscription_run import SubscriptionRun, no_plan_document
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.media.interface import Listing
 from vidra.media.lists.request import ExpansionRequest
-from vidra.settings import Settings, SubscriptionSettings, load_settings
+from vidra.settings import Settings, SubscriptionSettings
 from vidra.settings.inheritance import subscription
 from vidra.state import FileState, open_configured_state
 from vidra.state.holdings import Holdings, open_holdings
@@ -157,6 +158,6 @@ class Expansion:
 
 def open_expansion(request: ExpansionRequest, *, run_logger: RunLogger, flow_run_id: str | None) -> Expansion:
     """Open what a run needs. Raises `ConfigError` and `StateError`."""
-    settings = load_settings()
+    settings = run_settings()
     state = open_configured_state(settings.storage)
     return Expansion(request, settings, state, log=run_logger, run_id=flow_run_id or uuid.uuid4().hex)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tasks.job_work import STARTABLE, JobWork
 from tasks.reporting import RunLogger
+from tasks.run_settings import run_settings
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.jobs.submission import submit
 from vidra.errors import JobConflict, VidraError
 from vidra.media.request import DownloadRequest
 from vidra.redaction import redact
-from vidra.settings import Settings, load_settings
+from vidra.settings import Settings
 from vidra.state import FileState, open_configured_state
 from vidra.state.interface import TERMINAL, DesiredState, Job, JobStatus
 
@@ -20,7 +21,7 @@ def open_job(request: DownloadRequest, *, run_logger: RunLogger, flow_run_id: st
     Raises `JobConflict` if the job is over or somebody else works on it, `JobNotFound`, and what
     `submit` and `resolve_job` raise; a stored job is failed with that error.
     """
-    settings = load_settings()
+    settings = run_settings()
     state = open_configured_state(settings.storage)
     try:
         return _take_hold(request, settings, state, run_logger=run_logger, flow_run_id=flow_run_id)

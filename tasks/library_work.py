@@ -21,6 +21,7 @@ from tasks.library_push import Pushed, push_changes
 from tasks.library_sync import SourceSync, record_failure, sync_source
 from tasks.reporting import RunLogger
 from tasks.retry_policy import TaskPolicy, only_try_later
+from tasks.run_settings import run_settings
 from vidra.clock import SYSTEM_CLOCK, iso
 from vidra.engine.library.acting import pending_items, retarget
 from vidra.engine.library.exchanging import exchange_watched
@@ -35,7 +36,7 @@ from vidra.library.request import LibrarySyncRequest
 from vidra.library.status import STATUS_KEY, SyncState, SyncStatus
 from vidra.redaction import redact
 from vidra.servers.interface import MediaServer, Section, SectionKind
-from vidra.settings import Settings, load_settings
+from vidra.settings import Settings
 from vidra.settings.library import LibrarySettings, SyncWatched
 from vidra.state import open_configured_state
 from vidra.state.keyed import KeyedStore
@@ -287,7 +288,7 @@ def section_policy(settings: LibrarySettings) -> TaskPolicy:
 @asynccontextmanager
 async def open_library(request: LibrarySyncRequest, *, run_logger: RunLogger) -> AsyncIterator[LibraryWork]:
     """Yield the work of this run; brings declared sources up to date first."""
-    settings = load_settings()
+    settings = run_settings()
     async with AsyncExitStack() as stack:
         state = stack.enter_context(open_configured_state(settings.storage))
         await follow_sources(settings, state.sources, run_logger=run_logger)

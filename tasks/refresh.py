@@ -11,6 +11,7 @@ import anyio
 from tasks.artifacts import leave_table
 from tasks.job_work import JobWork
 from tasks.reporting import RunLogger
+from tasks.run_settings import run_settings
 from vidra.clock import SYSTEM_CLOCK, Clock
 from vidra.engine.library.asking import sync_after_download
 from vidra.engine.sources.access import open_sources
@@ -28,7 +29,7 @@ from vidra.errors import EngineError, VidraError
 from vidra.media.interface import LogLevel
 from vidra.redaction import redact
 from vidra.servers.announce import DEBOUNCE
-from vidra.settings import Settings, load_settings
+from vidra.settings import Settings
 from vidra.state import open_configured_state
 from vidra.state.interface import EntryStatus
 
@@ -78,7 +79,7 @@ async def _tell_here(settings: Settings) -> Sequence[Told]:
 
 async def refresh_libraries(run_logger: RunLogger, *, clock: Clock = SYSTEM_CLOCK) -> Sequence[Told]:
     """Wait until no more files come, then tell every server; until nothing new waits."""
-    settings, told = load_settings(), list[Told]()
+    settings, told = run_settings(), list[Told]()
     with open_configured_state(settings.storage) as state:
         async with open_sources(settings, state.sources) as room:
             with RefreshQueue(settings.storage.data_dir, clock=clock) as queue:
@@ -107,7 +108,7 @@ async def _until_quiet(queue: RefreshQueue, clock: Clock) -> None:
 async def sync_refreshed(told: Sequence[Told]) -> None:
     """Ask for a sync of the servers that took the news, so that what is new is known here too."""
     heard = {one.source_id for one in told if one.result is not None}
-    await sync_after_download(load_settings(), heard)
+    await sync_after_download(run_settings(), heard)
 
 
 async def publish_refresh(told: Sequence[Told]) -> None:

@@ -12,9 +12,9 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
+from tasks.run_settings import run_settings
 from vidra.engine.notices.flow_runs import FlowRunReport
 from vidra.errors import JobConflict, VidraError
-from vidra.settings import load_settings
 
 Request = TypeVar("Request", bound=BaseModel)
 FlowFunction: TypeAlias = Callable[[Request], Awaitable[State[Any]]]
@@ -36,7 +36,7 @@ def reported(
         async def run(request: Request) -> State[Any]:
             if getattr(request, "dry_run", False):
                 return await function(request)
-            report = FlowRunReport(name, str(flow_run.get_id()), load_settings())
+            report = FlowRunReport(name, str(flow_run.get_id()), run_settings())
             report.begin()
             state = await _reporting_what_is_raised(function(request), report)
             if not state.is_failed():
