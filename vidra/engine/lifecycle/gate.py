@@ -111,7 +111,7 @@ def _end_without_opener(environ: Mapping[str, str]) -> None:
     """End this process if the other has gone; where kernels see to that, they did so before."""
     try:
         os.kill(int(environ[GATE_VARIABLE].partition(":")[0]), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # somebody else's process with its number is not it
         sys.exit(1)
 
 
