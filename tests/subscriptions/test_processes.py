@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -18,14 +20,14 @@ FILES = 6
 _NURSERY = "vidra.engine.worker.nursery"
 
 
-def _declare(shell: Shell, *, processes: int, rate: int) -> str:
+def _declare(shell: Shell, *, processes: int, rate: int, files: int = FILES, retries: int = 2) -> str:
     """Declare a subscription to files that take a while."""
     tag = f"tag{shell.shim}"
-    url = shell.site.url(f"/files/{FILES}/rate{rate},etag1,{tag}/vid000.mp4.rss")
+    url = shell.site.url(f"/files/{files}/rate{rate},etag1,{tag}/vid000.mp4.rss")
     text = shell.config.read_text("utf-8")
     own = f"downloads: {{processes: {processes}, retry_delay: 0.1, "
     shell.config.write_text(
-        text.replace("downloads: {", own).replace("retries: 0", "retries: 2")
+        text.replace("downloads: {", own).replace("retries: 0", f"retries: {retries}")
         + f"subscriptions: {{talks: {{urls: '{url}', options: {{embed_metadata: false}}}}}}\n",
         "utf-8",
     )
@@ -56,8 +58,8 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _downloading(shell: Shell) -> Callable[[], bool]:
-    """Whether as many processes as declared download."""
-    return lambda: len(_generation(shell, 3)) == 2 and any(shell.root.rglob("*.part"))
+    """Whether several processes download."""
+    return lambda: len(_generation(shell, 3)) >= 2 and any(shell.root.rglob("*.part"))
 
 
 @pytest.fixture
@@ -80,6 +82,29 @@ def test_an_entry_whose_process_is_killed_is_tried_again(shell: Shell, rate: int
     log = shell.run("job", "logs", "-n", "999", jobs(shell)[0]["job_id"]).stdout
     assert "the process that downloaded this has ended unexpectedly" in log
     assert not _generation(shell, 3)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_after_twenty_kills_of_them_everything_is_there(shell: Shell, rate: int) -> None:
+    """Whichever is hit, whenever; the last to go is the one that forks them, and the run ends alone."""
+    moments = random.Random(seed := random.randrange(1 << 32))
+    tag = _declare(shell, processes=4, rate=rate // 4, files=20, retries=20)
+    shell.up()
+    run = shell.start("subscription", "run", "talks", "--json")
+    wait_until(_downloading(shell), 60)
+    for _ in range(20):
+        time.sleep(moments.uniform(0.0, 3.0))  # not a wait for something: the random moment itself
+        wait_until(lambda: bool(_generation(shell, 3)), 30)
+        moments.choice(_generation(shell, 3)).kill()
+    _generation(shell, 2)[0].kill()
+    output, _ = run.communicate(timeout=400)
+
+    assert run.returncode == 0, (seed, output)
+    all_arrived(shell, shell.site.file("m/vid000.mp4"), number=20, containing=tag, seed=seed)
+    lines = (shell.data / "archive.txt").read_text().splitlines()  # our key and yt-dlp's own
+    assert len(lines) == len(set(lines)) == 2 * 20, seed
+    assert shell.run("state", "check").returncode == 0, seed
 
 
 def test_nothing_goes_on_when_the_run_is_killed(shell: Shell, rate: int) -> None:
