@@ -59,3 +59,20 @@ def test_the_first_page_of_a_run_finds_its_patterns_compiled(media_site: MediaSi
     done = subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True)
 
     assert int(done.stdout) < 100
+
+
+_WEIGHED = """
+import sys
+from vidra.media.extractors import asked_about, page_marks, worked_out_page_marks
+from vidra.media.warm import warm_up
+warm_up()
+modules = sum(name.startswith("yt_dlp.extractor.") for name in sys.modules)
+few, same = modules < 200, page_marks() == worked_out_page_marks()
+print(few, same, "Streamable" in asked_about("https://streamable.com/e/abc"))
+"""
+
+
+def test_warming_up_imports_the_extractors_every_page_needs_only() -> None:
+    """Of a thousand modules; what the others look for in a page is known all the same."""
+    done = subprocess.run([sys.executable, "-c", _WEIGHED], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "True", "True"]

@@ -30,6 +30,8 @@ _FINDING = ("extract_from_webpage", "_extract_from_webpage", "_extract_embed_url
 _LIKE_ASCII = "\u0130\u0131\u017f\u212a"
 """Letters that patterns regardless of case take for an i, an s or a k; other than their lower case says."""
 
+_page_marks: dict[str, Marks] = {}
+
 
 @cache
 def known_extractors() -> dict[str, Foreign]:
@@ -61,11 +63,24 @@ def address_marks() -> Mapping[str, Marks]:
     return {key: _of_addresses(one) for key, one in known_extractors().items()}
 
 
-@cache
 def page_marks() -> Mapping[str, Marks]:
-    """Return what pages contain in which an extractor finds something; those that never do are left out."""
+    """Return what pages contain in which an extractor finds something; those that never do are left out.
+
+    Working it out imports all extractors for good: 20 MB, 0.2 s. Whoever has done so can hand it on.
+    """
+    return _page_marks or take_page_marks(worked_out_page_marks())
+
+
+def worked_out_page_marks() -> Mapping[str, Marks]:
+    """Work out what `page_marks` returns."""
     found = {key: _of_pages(_real(one)) for key, one in known_extractors().items()}
     return {key: marks for key, marks in found.items() if marks is not None}
+
+
+def take_page_marks(marks: Mapping[str, Marks]) -> Mapping[str, Marks]:
+    """Have `page_marks` return these from now on."""
+    _page_marks.update(marks)
+    return _page_marks
 
 
 def _possible(marks: Mapping[str, Marks], text: str) -> Iterator[str]:
