@@ -6,11 +6,12 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tasks.artifacts import publish_expansion
 from tasks.downloads import carry_out
 from tasks.expansion_outcome import JobDone, Outcome, outcome_of
+from tasks.expansion_shared import Shared
 from tasks.job_opening import open_job
 from tasks.job_work import JobWork
 from tasks.records import job_metadata, stored_entry
@@ -28,21 +29,18 @@ from vidra.settings import SubscriptionSettings
 from vidra.state.interface import TERMINAL, DesiredState, EntryStatus, Job, JobKind
 from vidra.state.subscriptions import RunResult
 
-if TYPE_CHECKING:
-    from tasks.expansion import Expansion
-
 JOBS_KEPT: Final = 20
 """Finished jobs that are kept of each subscription."""
 _OVER: Final = frozenset({EntryStatus.COMPLETED, EntryStatus.FAILED, EntryStatus.REMOVED})
 
 
 class SubscriptionRun:
-    """What a run does for one subscription; `expansion` has what all of them share."""
+    """What a run does for one subscription; `shared` is what all of them share."""
 
     def __init__(
-        self, name: str, own: SubscriptionSettings, unfinished: Sequence[Job], expansion: Expansion
+        self, name: str, own: SubscriptionSettings, unfinished: Sequence[Job], shared: Shared
     ) -> None:
-        self._name, self._own, self._unfinished, self._shared = name, own, unfinished, expansion
+        self._name, self._own, self._unfinished, self._shared = name, own, unfinished, shared
         self._plan: Plan | None = None
         self._done: list[JobDone] = []
 
