@@ -25,9 +25,9 @@ T = TypeVar("T")
 async def sources_opened(settings: Settings) -> AsyncIterator[SourceRoom]:
     """Yield the room of sources with the declared ones up to date."""
     from vidra.clock import SYSTEM_CLOCK  # noqa: PLC0415 - `vidra --help` must stay fast
+    from vidra.engine.deployments.following import apply_if_running  # noqa: PLC0415 - the same
     from vidra.engine.library.forgetting import follow_configured  # noqa: PLC0415 - the same
     from vidra.engine.sources.access import open_sources  # noqa: PLC0415 - the same
-    from vidra.engine.sources.schedules import apply_if_running  # noqa: PLC0415 - the same
     from vidra.state import open_configured_state  # noqa: PLC0415 - the same
 
     with open_configured_state(settings.storage) as state:
@@ -61,7 +61,7 @@ def found_source(room: SourceRoom, wanted: str) -> Source:
 
 def tell_engine(settings: Settings) -> None:
     """Let a running engine schedule what sources need, or stop scheduling it."""
-    from vidra.engine.sources.schedules import apply_if_running  # noqa: PLC0415 - the same
+    from vidra.engine.deployments.following import apply_if_running  # noqa: PLC0415 - the same
 
     if not apply_if_running(settings):
         typer.echo("No engine is running: connections are watched once `vidra up` runs.", err=True)

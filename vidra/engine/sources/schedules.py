@@ -1,8 +1,7 @@
-"""Whether flows about sources have anything to do, and telling a running engine when that changes."""
+"""Whether flows about sources have anything to do."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -36,18 +35,3 @@ def has_sources(settings: Settings) -> bool:
         return False
     with open_configured_state(settings.storage) as state:
         return bool(state.sources.list())
-
-
-def apply_if_running(settings: Settings) -> bool:
-    """Bring the deployments of the running engine up to date; return whether one runs."""
-    from vidra.engine.deployments.applying import apply_deployments  # noqa: PLC0415 - the same
-    from vidra.engine.deployments.declared import declared_deployments  # noqa: PLC0415 - 0.2 s
-    from vidra.engine.environment import applied  # noqa: PLC0415 - the same
-    from vidra.engine.lifecycle.running import engine_environment  # noqa: PLC0415 - the same
-
-    environment = engine_environment(settings)
-    if environment is None:
-        return False
-    with applied(environment):
-        asyncio.run(apply_deployments(declared_deployments(settings)))
-    return True
