@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,8 +33,15 @@ def connected(server: SharedServer) -> Iterator[None]:
             yield
 
 
-def _state(run: RunInfo) -> str:
-    return asyncio.run(runs.read(run.flow_run_id)).state_type
+def _ended(began: Sequence[RunInfo], *, within: float) -> Sequence[RunInfo]:
+    """Return the runs when all of them have ended, or as they are when the time is over."""
+
+    def now() -> Sequence[RunInfo]:
+        return [asyncio.run(runs.read(run.flow_run_id)) for run in began]
+
+    with suppress(AssertionError):
+        wait_until(lambda: all(run.final for run in now()), within)
+    return now()
 
 
 def _most_at_once(requests: Sequence[Request]) -> int:
@@ -60,8 +67,9 @@ def test_two_machines_share_one_queue_and_one_limit(
     tag = f"tag{one.shim}"
     with connected(shared):
         began = [asyncio.run(runs.trigger(FLOW, _request(one, f"{tag}n{n}"))) for n in range(6)]
-        wait_until(lambda: all(_state(run) == "COMPLETED" for run in began), 120)
+        ended = _ended(began, within=120)
 
+    assert {run.state_type for run in ended} == {"COMPLETED"}, ended
     fetched = [request for request in one.site.requests(tag) if request.path.startswith("/f/")]
     assert len(fetched) >= 6
     assert _most_at_once(fetched) == 2
