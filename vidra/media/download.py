@@ -199,7 +199,7 @@ class Download:
 
     def _raise_if_there(self, destination: Destination, info: dict[str, Any]) -> None:
         name = unique_target(destination.target, media_id=destination.media_id, is_same=destination.is_same)
-        for path in media_named_like(name):
+        for path in media_named_like(name.parent, name.stem):
             if path.is_file() and destination.is_same(path):
                 try:
                     contents = self._sound(path, info)

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import ParseError
 from vidra.errors import UsageError
 from vidra.media.entries import to_entry
 from vidra.media.extensions import MEDIA_EXTENSIONS
+from vidra.media.naming import media_named_like
 
 _LINE: Final = re.compile(r"[^\s]+ [^\s].*")
 _YTDL_SUB: Final = re.compile(r"\.ytdl-sub-.+-download-archive\.json\Z")
@@ -149,8 +150,7 @@ def _nfo(file: Path) -> Iterator[FoundItem | Unread]:
 
 
 def _beside(file: Path, stem: str) -> Path | None:
-    found = (file.with_name(f"{stem}.{extension}") for extension in sorted(MEDIA_EXTENSIONS))
-    return next((one for one in found if one.is_file()), None)
+    return next((one for one in media_named_like(file.parent, stem) if one.is_file()), None)
 
 
 def _is_media(path: Path) -> bool:

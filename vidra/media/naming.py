@@ -66,7 +66,7 @@ def unique_target(target: Path, *, media_id: str, is_same: Callable[[Path], bool
     collide. `is_same` tells whether an existing file is this very video; then its name is returned.
     """
     for candidate in _candidates(target, media_id):
-        rivals = media_named_like(candidate)
+        rivals = media_named_like(candidate.parent, candidate.stem)
         if not rivals or any(is_same(rival) for rival in rivals):
             return candidate
     raise AssertionError  # pragma: no cover - the candidates never end
@@ -131,7 +131,7 @@ def _candidates(target: Path, media_id: str) -> Iterator[Path]:
         yield target.with_name(f"{head.rstrip()}{suffix}{target.suffix}")
 
 
-def media_named_like(target: Path) -> list[Path]:
-    """Return the media files, and links, that are there under the target's name, whatever their extension."""
-    base = f"{target.parent}{os.sep}{target.stem}."
+def media_named_like(folder: Path, stem: str) -> list[Path]:
+    """Return the media files, and links, of this name in the folder, whatever their extension."""
+    base = f"{folder}{os.sep}{stem}."
     return [Path(base + ext) for ext in sorted(MEDIA_EXTENSIONS) if os.path.lexists(base + ext)]
