@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from vidra.engine.http_api import HttpApi
+from vidra.engine.http_api import PAGE, HttpApi
 from vidra.engine.runs import RunInfo, told_run
-
-_PAGE: Final = 200
-"""Records of one answer; Prefect gives no more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +65,7 @@ async def found_run(run_id: str) -> tuple[RunInfo, str | None] | None:
 
 async def log_page(run_id: str, *, limit: int, offset: int) -> Sequence[tuple[datetime, int, str]]:
     """Return time, level (as in `logging`) and text of the run's lines, oldest first."""
-    order = {"sort": "TIMESTAMP_ASC", "limit": min(limit, _PAGE), "offset": offset}
+    order = {"sort": "TIMESTAMP_ASC", "limit": min(limit, PAGE), "offset": offset}
     async with HttpApi() as api:
         lines = await api.query("/logs/filter", {"logs": {"flow_run_id": {"any_": [run_id]}}, **order})
     return [(datetime.fromisoformat(line["timestamp"]), line["level"], line["message"]) for line in lines]

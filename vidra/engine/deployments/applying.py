@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from vidra.engine.deployments.declarations import Declaration, Schedule
 from vidra.engine.deployments.pacing import VARIABLES
+from vidra.engine.http_api import PAGE
 from vidra.engine.runs import connected_client
 from vidra.engine.subscriptions.deployments import FROM_YAML
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.responses import DeploymentResponse
-
-_PAGE: Final = 200
 
 
 @unique
@@ -72,7 +71,7 @@ async def _delete_stale(
     names, pools = {one.name for one in declared}, {one.pool for one in declared}
     stale: list[DeploymentResponse] = []
     offset = 0
-    while page := await client.read_deployments(deployment_filter=wanted, limit=_PAGE, offset=offset):
+    while page := await client.read_deployments(deployment_filter=wanted, limit=PAGE, offset=offset):
         stale += [one for one in page if one.name not in names and one.work_pool_name in pools]
         offset += len(page)
     changes = []
