@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import threading
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from functools import partial
+from typing import TypeVar
+
+from vidra.forks import end_with
 
 T = TypeVar("T")
 
@@ -22,7 +24,7 @@ def worked_out_aside(work: Callable[[], T]) -> T:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _send(work, writing)
+        end_with(partial(_send, work, writing))
     os.close(writing)
     with os.fdopen(reading, "rb") as answer:
         told = answer.read()
@@ -31,13 +33,6 @@ def worked_out_aside(work: Callable[[], T]) -> T:
     return result
 
 
-def _send(work: Callable[[], object], writing: int) -> NoReturn:
-    code = 1
-    try:
-        with os.fdopen(writing, "wb") as answer:
-            pickle.dump(work(), answer)
-        code = 0
-    except BaseException as error:  # noqa: BLE001 - the process's outermost edge; the parent does the work itself
-        sys.excepthook(type(error), error, error.__traceback__)
-    finally:
-        os._exit(code)
+def _send(work: Callable[[], object], writing: int) -> None:
+    with os.fdopen(writing, "wb") as answer:
+        pickle.dump(work(), answer)

@@ -49,8 +49,6 @@ def run_task(task: dict[str, Any]) -> int:
     """
     signals = Signals()
     _apply(task["env"])
-    if task["entrypoint"] in COMPANIONED and task.get("state") is None:
-        fork_companion()
     run = FlowRun.model_validate(task["flow_run"])
     try:
         if task.get("state") is not None:
@@ -64,6 +62,8 @@ def run_task(task: dict[str, Any]) -> int:
 
 
 def _run(entrypoint: str, run: FlowRun, signals: Signals) -> int:
+    if entrypoint in COMPANIONED:
+        fork_companion()  # before there are threads
     parent = os.getppid()
     running = execute_existing(load_flow(entrypoint), run, asked=signals.asked)
     while True:

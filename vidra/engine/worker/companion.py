@@ -12,11 +12,13 @@ import os
 import random
 import signal
 import socket
-import sys
 import threading
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Final, NoReturn
+from typing import Final
+
+from vidra.forks import end_with
 
 LONGEST_NAME: Final = 256
 _NOT_OURS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -65,12 +67,12 @@ def fork_companion() -> None:
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _fork_for_the_run(theirs)
+        end_with(partial(_fork_for_the_run, theirs))
     theirs.close()
     _companion = Companion(ours, pid)
 
 
-def _fork_for_the_run(orders: socket.socket) -> NoReturn:
+def _fork_for_the_run(orders: socket.socket) -> None:
     """Fork for every order, until the run is gone."""
     for number in _NOT_OURS:
         signal.signal(number, _ignore)
@@ -78,10 +80,10 @@ def _fork_for_the_run(orders: socket.socket) -> NoReturn:
     while True:
         order, ends, _, _ = socket.recv_fds(orders, LONGEST_NAME, 1)
         if not order:
-            os._exit(0)
+            return
         if os.fork() == 0:
             orders.close()
-            _serve(order.decode(), ends[0])
+            end_with(partial(_serve, order.decode(), ends[0]))
         os.close(ends[0])
 
 
@@ -89,16 +91,8 @@ def _ignore(*_: object) -> None:
     """Do nothing; unlike `SIG_IGN`, programs that are started do not inherit it."""
 
 
-def _serve(name: str, end: int) -> NoReturn:
-    code = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # what it starts is waited for
-        random.seed()  # else all draw the same jitter
-        module, _, function = name.partition(":")
-        getattr(import_module(module), function)(Connection(end))
-        code = 0
-    except BaseException as error:  # noqa: BLE001 - the process's outermost edge: no child returns into the loop above
-        sys.excepthook(type(error), error, error.__traceback__)
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
+def _serve(name: str, end: int) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # what it starts is waited for
+    random.seed()  # else all draw the same jitter
+    module, _, function = name.partition(":")
+    getattr(import_module(module), function)(Connection(end))

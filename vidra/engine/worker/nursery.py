@@ -26,9 +26,11 @@ import sys
 import threading
 import time
 from enum import StrEnum, unique
-from typing import Any, Final, NoReturn
+from functools import partial
+from typing import Any, Final
 
 from vidra.engine.lifecycle.importing import importing
+from vidra.forks import end_with
 
 GRACE: Final = 10.0
 """Seconds the children get to clean up when the worker is gone."""
@@ -116,30 +118,23 @@ class Nursery:
     def _start(self, key: str, task: dict[str, Any]) -> None:
         pid = os.fork()
         if pid == 0:
-            self._become_child(task)
+            end_with(partial(self._become_child, task))
         self._children[key] = pid
         self._report(event="started", key=key, pid=pid)
 
-    def _become_child(self, task: dict[str, Any]) -> NoReturn:
-        code = 1
-        try:
-            os.setsid()
-            signal.set_wakeup_fd(-1)
-            for end in (self._out, self._wake_read, self._wake_write):
-                os.close(end)
-            nowhere = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(nowhere, 0)
-            os.close(nowhere)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            random.seed()  # else all children draw the same jitter
-            from vidra.engine.worker.child import run_task  # noqa: PLC0415 - imported before the fork, by name
+    def _become_child(self, task: dict[str, Any]) -> int:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for end in (self._out, self._wake_read, self._wake_write):
+            os.close(end)
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nowhere, 0)
+        os.close(nowhere)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        random.seed()  # else all children draw the same jitter
+        from vidra.engine.worker.child import run_task  # noqa: PLC0415 - imported before the fork, by name
 
-            code = run_task(task)
-        except BaseException as error:  # noqa: BLE001 - the process's outermost edge: no child returns into our loop
-            sys.excepthook(type(error), error, error.__traceback__)
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
+        return run_task(task)
 
     def _tell(self, pid: int, call: Call) -> None:
         try:
