@@ -256,6 +256,36 @@ def test_an_unexpected_error_is_told_and_the_session_goes_on(error: Exception) -
         assert there.download() == "done"
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(Missing("no ffmpeg"), "^no ffmpeg$"), (OSError("no room"), "unexpected error: OSError")],
+)
+def test_a_session_that_cannot_be_opened_says_so_to_each_call(error: Exception, told: str) -> None:
+    """As one here does; what is wrong is not taken for a process that has ended."""
+
+    def opened(_: object, __: LogSink) -> Actor:
+        raise error
+
+    with remote(opened) as there:
+        for _ in range(2):
+            with pytest.raises((Missing, MediaError), match=told):
+                there.download()
+
+
+def test_a_callers_own_trouble_is_not_taken_for_the_end_of_the_process() -> None:
+    """A disk that is full here says so."""
+
+    def work(_: MediaEntry, *, progress: Callable[[Progress], None], **__: Any) -> str:
+        progress(TICK)
+        return "done"
+
+    def full(_: Progress) -> None:
+        raise OSError("no room here")
+
+    with remote(acting(work)) as there, pytest.raises(OSError, match="no room here"):
+        there.download(progress=full)
+
+
 def test_work_is_stopped_when_nobody_waits_for_it() -> None:
     """The run is gone: the part is kept, the process ends by itself."""
     stopped, begun = threading.Event(), threading.Event()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -32,7 +33,6 @@ from vidra.media.session import MediaSession
 
 GRACE: Final = 10.0
 """Seconds in which work comes to its end when whoever ordered it is gone; then the process just ends."""
-ENDED: Final = "the process that downloaded this has ended unexpectedly"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,20 +91,25 @@ class Raised:
 _Answer: TypeAlias = Returned | Raised
 
 
+class Gone(Exception):
+    """The other side of a channel has ended."""
+
+
 class Channel:
-    """A connection that threads may send on side by side; one thread reads."""
+    """A connection that threads may send on side by side; one thread reads. Both raise `Gone`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._sending = connection, threading.Lock()
 
     def send(self, message: object) -> None:
-        """Send a message, which can be pickled. Raises `OSError` if nobody reads any more."""
-        with self._sending:
+        """Send a message, which can be pickled."""
+        with self._sending, _gone_if_ended():
             self._connection.send(message)
 
     def receive(self) -> Any:  # noqa: ANN401 - whatever was sent
-        """Wait for a message. Raises `EOFError` or `OSError` if none can come any more."""
-        return self._connection.recv()
+        """Wait for a message."""
+        with _gone_if_ended():
+            return self._connection.recv()
 
     def close(self) -> None:
         """Let the other side know that nothing will come."""
@@ -116,6 +121,14 @@ class Channel:
         return self._connection.closed
 
 
+@contextmanager
+def _gone_if_ended() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise Gone from error
+
+
 class RemoteSession:
     """Does as `MediaSession` does, elsewhere; for one thread at a time.
 
@@ -125,7 +138,7 @@ class RemoteSession:
     def __init__(self, connection: Connection, opening: object, *, log: LogSink) -> None:
         """Have a session opened; `opening` is what the other side opens it with."""
         self._channel, self._log = Channel(connection), log
-        with suppress(OSError):  # the first call says so
+        with suppress(Gone):  # the first call says so
             self._channel.send(opening)
 
     @property
@@ -170,10 +183,9 @@ class RemoteSession:
             self._channel.send(order)
             with stop.calling(lambda: self._stop(stop.reason)):
                 answer = self._answer(progress, refusal)
-        except (EOFError, OSError) as error:
+        except Gone as error:
             self.close()
-            self._log(LogLevel.WARNING, ENDED)
-            raise TryLater(ENDED) from error
+            raise TryLater("the process that downloaded this has ended unexpectedly") from error
         except BaseException:
             self.close()  # what it still has to say must not answer the next call
             raise
@@ -194,8 +206,13 @@ class RemoteSession:
                 return message
 
     def _stop(self, reason: str) -> None:
-        with suppress(OSError):  # it has ended already, which whoever waits for it hears
+        with suppress(Gone):  # it has ended already, which whoever waits for it hears
             self._channel.send(Stop(reason))
+
+
+def _raised(error: Exception) -> Raised:
+    """Return what is told of an error; others than ours need not fit through."""
+    return Raised(error if isinstance(error, VidraError) else MediaError(f"unexpected error: {error!r}"))
 
 
 def _end_process() -> None:
@@ -218,12 +235,22 @@ class SessionServer:
 
     def serve(self, open_session: Callable[[Any, LogSink], MediaSession]) -> None:
         """Open the session with what the other side sent for that, and work."""
-        # When the other side is gone, there is nobody to tell.
-        with suppress(EOFError, OSError), open_session(self._channel.receive(), self._say) as session:
+        with suppress(Gone):  # there is nobody to tell
+            opening = self._channel.receive()
             threading.Thread(target=self._listen, daemon=True).start()
-            while (order := self._orders.get()) is not None:
-                self._channel.send(self._done(session, *order))
+            try:
+                session = open_session(opening, self._say)
+            except Exception as error:  # noqa: BLE001 - told where it was ordered
+                failure = _raised(error)
+                self._answer(lambda *_: failure)
+            else:
+                with session:
+                    self._answer(partial(self._done, session))
         self._has_served.set()
+
+    def _answer(self, work: Callable[[Order, StopSignal], _Answer]) -> None:
+        while (order := self._orders.get()) is not None:
+            self._channel.send(work(*order))
 
     def _done(self, session: MediaSession, order: Order, stop: StopSignal) -> _Answer:
         arguments = {**order.arguments, "stop": stop}
@@ -232,13 +259,11 @@ class SessionServer:
             arguments |= {"progress": self._channel.send, "refusal": refusal}
         try:
             return Returned(getattr(session, order.method)(**arguments))
-        except VidraError as error:
-            return Raised(error)
-        except Exception as error:  # noqa: BLE001 - told where it was ordered; foreign errors need not fit through
-            return Raised(MediaError(f"unexpected error: {error!r}"))
+        except Exception as error:  # noqa: BLE001 - told where it was ordered
+            return _raised(error)
 
     def _listen(self) -> None:
-        with suppress(EOFError, OSError):
+        with suppress(Gone):
             while True:
                 self._take(self._channel.receive())
         self._stop.set("its run has ended")
